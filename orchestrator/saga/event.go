@@ -1,0 +1,143 @@
+package saga
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Event is one thing that happened, with what was known when it was judged.
+type Event struct {
+	Env
+	// ID is carried by every fact of the event: a reply's ce_id, a request's id; empty for timers.
+	ID   string
+	Body Body
+}
+
+// Env is what Decide may know of the world besides the saga.
+type Env struct {
+	At     time.Time // the database's time, to the microsecond (S21)
+	Jitter float64   // drawn outside, 0 <= Jitter < 1
+	// Holds are the holds on this saga's definition, tenant or participants, in force or ended since the saga's ClockAt.
+	Holds []Hold
+	// Sent says, for each open command, what is known of its newest attempt.
+	Sent []Sent
+	// Batch is the transaction being formed, and Index the next free place in its outbox row.
+	Batch BatchID
+	Index int
+}
+
+// Hold stops sagas from outside. It holds the whole saga, or with a Participant only that participant's commands and timers.
+type Hold struct {
+	Participant string    // empty: the whole saga
+	From        time.Time // when it began
+	To          time.Time // zero: still in force
+	Reason      string
+}
+
+// Sent is what is known of the newest attempt of a leg of an open step.
+type Sent struct {
+	Step        int
+	Verb        Verb      // Execute (probes too) or Compensate
+	Unpublished bool      // its batch is still in the outbox
+	AckedAt     time.Time // when the broker acknowledged it; zero: not known
+	Queued      bool      // the participant's group has not reached it yet
+}
+
+// Body is what happened: Started, Replied, Woken, Acted or PublishRefused.
+type Body interface{ body() }
+
+// Started begins a saga. Its instance is the zero value.
+type Started struct {
+	ID     ID
+	Tenant string
+	Key    string
+	Input  json.RawMessage
+	Labels map[string]string
+	Link   ID
+	By     string
+}
+
+// Replied is a participant's answer to a command of this saga, checked to be one (token, ids).
+type Replied struct {
+	Step       string
+	Verb       Verb
+	Edition    int
+	Attempt    int
+	Outcome    ReplyOutcome
+	Code       string
+	Message    string
+	RetryAfter time.Duration // with failed; 0: none
+	Value      json.RawMessage
+	Record     Coordinates
+}
+
+// Coordinates say where a record stands in Kafka.
+type Coordinates struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+}
+
+// Woken asks to look at what is due at Env.At.
+type Woken struct{}
+
+// Acted is an operator's wish (design rule 12).
+type Acted struct {
+	Action  Action
+	Step    string          // empty for actions on the saga as a whole
+	Output  json.RawMessage // complete, skip; nil: null
+	Payload json.RawMessage // retry, corrected; nil: unchanged
+	Reason  string          // mandatory
+	By      string
+}
+
+// PublishRefused says that the broker refused a command for good: too large or invalid, and sent alone.
+type PublishRefused struct {
+	Step    string
+	Verb    Verb // Execute (probes too) or Compensate
+	Edition int
+	Attempt int
+	// MaybeSent: an earlier try to publish this attempt had an unknown outcome.
+	MaybeSent bool
+	Message   string
+}
+
+func (Started) body()        {}
+func (Replied) body()        {}
+func (Woken) body()          {}
+func (Acted) body()          {}
+func (PublishRefused) body() {}
+
+// Action is what an operator can do.
+type Action string
+
+// The actions of an operator.
+const (
+	ActionCancel      Action = "cancel"
+	ActionPause       Action = "pause"
+	ActionResume      Action = "resume"
+	ActionRetry       Action = "retry"
+	ActionComplete    Action = "complete"
+	ActionReject      Action = "reject"
+	ActionSkip        Action = "skip"
+	ActionWaive       Action = "waive"
+	ActionAbandon     Action = "abandon"
+	ActionAcknowledge Action = "acknowledge"
+)
+
+// Actions lists every action.
+func Actions() []Action {
+	return []Action{ActionCancel, ActionPause, ActionResume, ActionRetry, ActionComplete, ActionReject, ActionSkip,
+		ActionWaive, ActionAbandon, ActionAcknowledge}
+}
+
+// NeedsStep reports whether the action is about one step.
+func (a Action) NeedsStep() bool {
+	switch a {
+	case ActionRetry, ActionComplete, ActionReject, ActionSkip, ActionWaive:
+		return true
+	case ActionCancel, ActionPause, ActionResume, ActionAbandon, ActionAcknowledge:
+		return false
+	}
+	return false
+}

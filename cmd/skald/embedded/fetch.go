@@ -46,6 +46,8 @@ func fetchBinaries(ctx context.Context, cacheDir string, log *slog.Logger) (bina
 	if repository == "" {
 		repository = repositoryDefault
 	}
+	// The library uses the default client; its idle connections would look like goroutines left behind to a test.
+	defer http.DefaultClient.CloseIdleConnections()
 	if err := reach(ctx, repository); err != nil {
 		return binaries{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -19,11 +20,11 @@ const SharedIdle = 10 * time.Minute
 
 // watchdog runs the server as its child and stops it when the file "used" is older than ten minutes. It is a shell script
 // and not this program, because the server outlives every process that uses it.
-const watchdog = `used=$1; shift
+const watchdog = `used=$1; pause=$2; shift 2
 "$@" & server=$!
 trap 'kill -INT $server' INT TERM
 while kill -0 $server 2>/dev/null; do
-	sleep 10
+	sleep "$pause"
 	[ -n "$(find "$used" -mmin -10)" ] || kill -INT $server
 done`
 
@@ -35,22 +36,39 @@ type Shared struct {
 	port    int
 }
 
+// sharedPlace is where the shared server lives, and how often its watchdog looks.
+type sharedPlace struct {
+	root, cacheDir string
+	pause          time.Duration // whole seconds
+}
+
+func sharedPlaceDefault() (sharedPlace, error) {
+	cacheDir, err := DefaultCacheDir()
+	return sharedPlace{root: filepath.Join(cacheDir, "test-server"), cacheDir: cacheDir, pause: 10 * time.Second}, err
+}
+
+func (p sharedPlace) clusterDir() string { return filepath.Join(p.root, "postgres") }
+func (p sharedPlace) lockPath() string   { return filepath.Join(p.root, "lock") }
+
 // OpenShared returns the shared server, and starts it where it doesn't run. Processes that come together wait for the one
 // that starts it. Using it again at least every SharedIdle keeps it up (Touch).
 func OpenShared(ctx context.Context) (Shared, error) {
-	cacheDir, err := DefaultCacheDir()
+	place, err := sharedPlaceDefault()
 	if err != nil {
 		return Shared{}, err
 	}
-	root := filepath.Join(cacheDir, "test-server")
-	if err := makeOpenDir(root); err != nil {
+	return place.open(ctx)
+}
+
+func (p sharedPlace) open(ctx context.Context) (Shared, error) {
+	if err := makeOpenDir(p.root); err != nil {
 		return Shared{}, err
 	}
-	s := Shared{cluster: cluster{dir: filepath.Join(root, "postgres")}}
+	s := Shared{cluster: cluster{dir: p.clusterDir()}}
 	if s.answers(ctx) {
 		return s, nil
 	}
-	lock, err := lockFile(ctx, filepath.Join(root, "lock"))
+	lock, err := lockFile(ctx, p.lockPath())
 	if err != nil {
 		return Shared{}, err
 	}
@@ -58,7 +76,7 @@ func OpenShared(ctx context.Context) (Shared, error) {
 	if s.answers(ctx) {
 		return s, nil
 	}
-	return startShared(ctx, root)
+	return p.start(ctx)
 }
 
 // answers tells whether the server is up with our password, and keeps it up if so.
@@ -81,19 +99,16 @@ func (s *Shared) answers(ctx context.Context) bool {
 	return err == nil && conn.Close(ctx) == nil
 }
 
-func startShared(ctx context.Context, root string) (Shared, error) {
-	old := cluster{dir: filepath.Join(root, "postgres")}
-	if err := old.stopOrphan(ctx); err != nil {
+// start makes the server anew. The caller holds the lock.
+func (p sharedPlace) start(ctx context.Context) (Shared, error) {
+	if err := p.remove(ctx); err != nil {
 		return Shared{}, err
 	}
-	if err := os.RemoveAll(old.dir); err != nil {
-		return Shared{}, err
-	}
-	bin, err := findBinaries(ctx, filepath.Dir(root), slog.New(slog.DiscardHandler))
+	bin, err := findBinaries(ctx, p.cacheDir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return Shared{}, err
 	}
-	c, err := openCluster(old.dir, bin)
+	c, err := openCluster(p.clusterDir(), bin)
 	if err != nil {
 		return Shared{}, err
 	}
@@ -107,18 +122,18 @@ func startShared(ctx context.Context, root string) (Shared, error) {
 	if err := os.WriteFile(s.usedPath(), nil, 0o644); err != nil {
 		return Shared{}, err
 	}
-	return s, s.launch(ctx)
+	return s, s.launch(ctx, p.pause)
 }
 
 // launch starts the watchdog in a session of its own and lets go of it.
-func (s *Shared) launch(ctx context.Context) error {
+func (s *Shared) launch(ctx context.Context, pause time.Duration) error {
 	c := s.cluster
 	logFile, err := os.Create(c.logPath())
 	if err != nil {
 		return err
 	}
 	defer logFile.Close()
-	args := append([]string{"-c", watchdog, "watchdog", s.usedPath(), c.bin.path("postgres")}, c.serverArgs(s.port, true)...)
+	args := append([]string{"-c", watchdog, "watchdog", s.usedPath(), strconv.Itoa(int(pause.Seconds())), c.bin.path("postgres")}, c.serverArgs(s.port, true)...)
 	cmd := c.command(context.WithoutCancel(ctx), "/bin/sh", args...)
 	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Setsid = false, true
 	cmd.Stdout, cmd.Stderr = logFile, logFile
@@ -144,12 +159,15 @@ func (s Shared) usedPath() string { return filepath.Join(s.cluster.dir, "used") 
 
 // StopShared stops the shared server and removes its data. It is harmless where none runs.
 func StopShared(ctx context.Context) error {
-	cacheDir, err := DefaultCacheDir()
+	place, err := sharedPlaceDefault()
 	if err != nil {
 		return err
 	}
-	root := filepath.Join(cacheDir, "test-server")
-	lock, err := lockFile(ctx, filepath.Join(root, "lock"))
+	return place.stop(ctx)
+}
+
+func (p sharedPlace) stop(ctx context.Context) error {
+	lock, err := lockFile(ctx, p.lockPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -157,9 +175,13 @@ func StopShared(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
-	c := cluster{dir: filepath.Join(root, "postgres")}
-	if err := c.stopOrphan(ctx); err != nil {
+	return p.remove(ctx)
+}
+
+// remove stops whatever runs in the place and deletes its data. The caller holds the lock.
+func (p sharedPlace) remove(ctx context.Context) error {
+	if err := (cluster{dir: p.clusterDir()}).stopOrphan(ctx); err != nil {
 		return err
 	}
-	return os.RemoveAll(c.dir)
+	return os.RemoveAll(p.clusterDir())
 }

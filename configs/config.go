@@ -1,0 +1,100 @@
+package configs
+
+import "time"
+
+// Config is every key of the service. A zero Config is not usable: the defaults come from kong.
+type Config struct {
+	File File `name:"config" env:"SKALD_CONFIG" placeholder:"FILE" help:"YAML file with these keys."`
+
+	DataDir    string `env:"SKALD_DATA_DIR" placeholder:"DIR" help:"Where dev mode keeps its servers' data. Empty: /var/lib/skald/data as root, else the user's cache folder."`
+	InstanceID string `env:"SKALD_INSTANCE_ID" placeholder:"NAME" help:"A name that this replica keeps over restarts: it then joins the reply group as a static member. Empty: dynamic membership."`
+	Cluster    string `env:"SKALD_CLUSTER" default:"default" help:"Name of this installation in the source of every message: /skald/<cluster>."`
+	ReplyKeys  Secret `env:"SKALD_REPLY_KEYS" placeholder:"KID:HEX,..." help:"Keys of the reply tokens; the first signs, all verify. Empty: the ring in table keys."`
+
+	AllowUnauthenticated bool          `env:"SKALD_ALLOW_UNAUTHENTICATED" help:"Serve beyond loopback without authentication: everybody who reaches the port is admin."`
+	DrainLimit           time.Duration `env:"SKALD_DRAIN_LIMIT" default:"30s" help:"How long a shutdown may take to finish what is in hand."`
+
+	HTTP       HTTP       `embed:"" prefix:"http-" envprefix:"SKALD_HTTP_"`
+	Admin      Admin      `embed:"" prefix:"admin-" envprefix:"SKALD_ADMIN_"`
+	Database   Database   `embed:"" prefix:"database-" envprefix:"SKALD_DATABASE_"`
+	Kafka      Kafka      `embed:"" prefix:"kafka-" envprefix:"SKALD_KAFKA_"`
+	Topics     Topics     `embed:"" prefix:"topics-" envprefix:"SKALD_TOPICS_"`
+	Intake     Intake     `embed:"" prefix:"intake-" envprefix:"SKALD_INTAKE_"`
+	Sweep      Sweep      `embed:"" prefix:"sweep-" envprefix:"SKALD_SWEEP_"`
+	Outbox     Outbox     `embed:"" prefix:"outbox-" envprefix:"SKALD_OUTBOX_"`
+	Quarantine Quarantine `embed:"" prefix:"quarantine-" envprefix:"SKALD_QUARANTINE_"`
+	Log        Log        `embed:"" prefix:"log-" envprefix:"SKALD_LOG_"`
+}
+
+// HTTP is the API and the dashboard.
+type HTTP struct {
+	Addr              string        `env:"ADDR" default:"127.0.0.1:8080" help:"Address of the API and the dashboard."`
+	BodyLimit         Bytes         `env:"BODY_LIMIT" default:"1MiB" help:"Largest request body; a saga's input has its own limit of 256 KiB."`
+	HeaderLimit       Bytes         `env:"HEADER_LIMIT" default:"16KiB" help:"Largest request header."`
+	HeaderReadTimeout time.Duration `env:"HEADER_READ_TIMEOUT" default:"5s" help:"How long a client may take to send its header."`
+	BodyReadTimeout   time.Duration `env:"BODY_READ_TIMEOUT" default:"15s" help:"How long a client may take to send its body."`
+	IdleTimeout       time.Duration `env:"IDLE_TIMEOUT" default:"60s" help:"How long an idle connection is kept."`
+}
+
+// Admin is the listener of /metrics and pprof. It has no authentication.
+type Admin struct {
+	Addr string `env:"ADDR" default:"127.0.0.1:8081" help:"Address of /metrics and pprof. Empty: none."`
+}
+
+// Database is Postgres, with a pool for each role, so that none starves the engine.
+type Database struct {
+	URL                       Secret        `env:"URL" placeholder:"URL" help:"Postgres 15 or newer, such as postgres://skald@db:5432/skald."`
+	EngineConns               int           `env:"ENGINE_CONNS" default:"8" help:"Connections of the engine."`
+	APIConns                  int           `env:"API_CONNS" name:"api-conns" default:"8" help:"Connections of the API."`
+	DashboardConns            int           `env:"DASHBOARD_CONNS" default:"4" help:"Connections of the dashboard."`
+	EngineStatementTimeout    time.Duration `env:"ENGINE_STATEMENT_TIMEOUT" default:"10s" help:"Longest statement of the engine."`
+	APIStatementTimeout       time.Duration `env:"API_STATEMENT_TIMEOUT" name:"api-statement-timeout" default:"5s" help:"Longest statement of the API."`
+	DashboardStatementTimeout time.Duration `env:"DASHBOARD_STATEMENT_TIMEOUT" name:"dashboard-statement-timeout" default:"3s" help:"Longest statement of the dashboard."`
+	LockTimeout               time.Duration `env:"LOCK_TIMEOUT" default:"2s" help:"Longest wait for a lock."`
+	IdleInTransactionTimeout  time.Duration `env:"IDLE_IN_TRANSACTION_TIMEOUT" default:"5s" help:"When Postgres ends a session that leaves a transaction open."`
+}
+
+// Kafka is the cluster. Its acknowledgements, retries and group settings are the engine's own: see the architecture page.
+type Kafka struct {
+	Brokers []string `env:"BROKERS" placeholder:"HOST:PORT,..." help:"Bootstrap addresses."`
+	Version string   `env:"VERSION" default:"3.6.0" help:"Protocol version to speak; not above the oldest broker's."`
+	Group   string   `env:"GROUP" default:"skald" help:"Consumer group of the replicas on the reply topic."`
+}
+
+// Topics is how topics are named and made.
+type Topics struct {
+	Create      bool   `env:"CREATE" default:"true" negatable:"" help:"Make missing topics when a definition is registered or a participant starts; if not, registering is refused."`
+	Prefix      string `env:"PREFIX" help:"Put before every topic's name."`
+	Partitions  int    `env:"PARTITIONS" default:"12" help:"Partitions of a new topic; the reply topic's are the most replicas that can share the work."`
+	Replication int    `env:"REPLICATION" default:"-1" help:"Replicas of a new topic. -1: the broker's default."`
+}
+
+// Intake bounds what waits for the committer. A full queue is refused (503), never dropped.
+type Intake struct {
+	Replies     int   `env:"REPLIES" default:"4096" help:"Replies and timers that may wait."`
+	Starts      int   `env:"STARTS" default:"2048" help:"Starts and operator actions that may wait."`
+	BatchEvents int   `env:"BATCH_EVENTS" default:"512" help:"Most events in one transaction."`
+	BatchBytes  Bytes `env:"BATCH_BYTES" default:"4MiB" help:"Most event bytes in one transaction."`
+}
+
+// Sweep looks for sagas that are overdue, whoever should have woken them.
+type Sweep struct {
+	Interval time.Duration `env:"INTERVAL" default:"2s" help:"Time between two sweeps."`
+	Limit    int           `env:"LIMIT" default:"1000" help:"Most sagas taken by one sweep."`
+}
+
+// Outbox holds the records that Kafka has not acknowledged yet.
+type Outbox struct {
+	HighWater int `env:"HIGH_WATER" default:"10000" help:"Unpublished batches at which new starts are refused (503)."`
+}
+
+// Quarantine keeps the records that could not be read.
+type Quarantine struct {
+	BytesPerHour Bytes `env:"BYTES_PER_HOUR" default:"64MiB" help:"Most bytes kept in an hour; beyond it only coordinates and a SHA-256."`
+}
+
+// Log goes to standard error.
+type Log struct {
+	Format string `env:"FORMAT" enum:"text,json" default:"text" help:"text or json."`
+	Level  string `env:"LEVEL" enum:"debug,info,warn,error" default:"info" help:"debug, info, warn or error."`
+}

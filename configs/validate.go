@@ -1,0 +1,142 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/skaldhq/skald/participants/wire"
+)
+
+// Validate returns all mistakes at once, each beginning with its key. required names keys that the caller can't do without,
+// such as database.url.
+func (c *Config) Validate(required ...string) error {
+	v := validator{}
+	c.validateServing(&v)
+	c.validateServers(&v)
+	for key, n := range map[string]int{
+		"database.engine_conns": c.Database.EngineConns, "database.api_conns": c.Database.APIConns,
+		"database.dashboard_conns": c.Database.DashboardConns, "topics.partitions": c.Topics.Partitions,
+		"intake.replies": c.Intake.Replies, "intake.starts": c.Intake.Starts, "intake.batch_events": c.Intake.BatchEvents,
+		"sweep.limit": c.Sweep.Limit, "outbox.high_water": c.Outbox.HighWater,
+	} {
+		v.check(n >= 1, key, "%d: want 1 or more", n)
+	}
+	for key, d := range map[string]time.Duration{
+		"drain_limit": c.DrainLimit, "http.header_read_timeout": c.HTTP.HeaderReadTimeout,
+		"http.body_read_timeout": c.HTTP.BodyReadTimeout, "http.idle_timeout": c.HTTP.IdleTimeout,
+		"database.engine_statement_timeout":    c.Database.EngineStatementTimeout,
+		"database.api_statement_timeout":       c.Database.APIStatementTimeout,
+		"database.dashboard_statement_timeout": c.Database.DashboardStatementTimeout,
+		"database.lock_timeout":                c.Database.LockTimeout,
+		"database.idle_in_transaction_timeout": c.Database.IdleInTransactionTimeout,
+		"sweep.interval":                       c.Sweep.Interval,
+	} {
+		// Postgres takes whole milliseconds, and reads 0 as "no limit".
+		v.check(d >= time.Millisecond, key, "%s: want 1ms or more", d)
+	}
+	for key, limit := range map[string]struct{ got, least Bytes }{
+		"http.body_limit":           {c.HTTP.BodyLimit, 512 << 10}, // an input may have 256 KiB, and stands in JSON
+		"http.header_limit":         {c.HTTP.HeaderLimit, 4 << 10},
+		"intake.batch_bytes":        {c.Intake.BatchBytes, 1 << 20},
+		"quarantine.bytes_per_hour": {c.Quarantine.BytesPerHour, 0},
+	} {
+		v.check(limit.got >= limit.least, key, "%s: want %s or more", limit.got, limit.least)
+	}
+	c.require(&v, required)
+	return v.err()
+}
+
+func (c *Config) validateServing(v *validator) {
+	if host, ok := v.addr("http.addr", c.HTTP.Addr); ok {
+		v.check(c.AllowUnauthenticated || isLoopback(host), "http.addr",
+			"%s is reachable from beyond this machine and there is no authentication: everybody would be admin; "+
+				"set SKALD_ALLOW_UNAUTHENTICATED=true if that is wanted", c.HTTP.Addr)
+	}
+	if c.Admin.Addr != "" {
+		v.addr("admin.addr", c.Admin.Addr)
+	}
+	v.check(match(`[a-z][a-z0-9-]{0,62}`, c.Cluster), "cluster", "%q: want lower-case letters, digits and hyphens, at most 63", c.Cluster)
+	v.check(match(`[A-Za-z0-9._-]{0,200}`, c.InstanceID), "instance_id", "%q: want letters, digits, dots, underscores and hyphens, at most 200", c.InstanceID)
+	if c.ReplyKeys != "" {
+		_, err := wire.ParseKeyring(c.ReplyKeys.Reveal())
+		v.check(err == nil, "reply_keys", "%v", err)
+	}
+	v.check(slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format", "%q: want text or json", c.Log.Format)
+	v.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "%q: want debug, info, warn or error", c.Log.Level)
+}
+
+func (c *Config) validateServers(v *validator) {
+	if c.Database.URL != "" {
+		_, err := pgx.ParseConfig(c.Database.URL.Reveal())
+		v.check(err == nil, "database.url", "%v", err) // pgx hides the password in it
+	}
+	for _, broker := range c.Kafka.Brokers {
+		v.addr("kafka.brokers", broker)
+	}
+	v.check(match(`[0-9]+\.[0-9]+\.[0-9]+(\.[0-9]+)?`, c.Kafka.Version), "kafka.version", "%q: want a version such as 3.6.0", c.Kafka.Version)
+	v.check(match(`[A-Za-z0-9._-]{1,200}`, c.Kafka.Group), "kafka.group", "%q: want letters, digits, dots, underscores and hyphens, at most 200", c.Kafka.Group)
+	// 249 is Kafka's limit; the longest name behind the prefix is that of a participant's commands.
+	v.check(match(`[A-Za-z0-9._-]{0,150}`, c.Topics.Prefix), "topics.prefix", "%q: want letters, digits, dots, underscores and hyphens, at most 150", c.Topics.Prefix)
+	v.check(c.Topics.Replication == -1 || c.Topics.Replication >= 1 && c.Topics.Replication <= 32767, "topics.replication", "%d: want -1 or 1 to 32767", c.Topics.Replication)
+}
+
+// require knows the keys that have no default; asking for another is a programmer's mistake.
+func (c *Config) require(v *validator, keys []string) {
+	set := map[string]bool{
+		"database.url": c.Database.URL != "", "kafka.brokers": len(c.Kafka.Brokers) > 0,
+		"data_dir": c.DataDir != "", "instance_id": c.InstanceID != "", "reply_keys": c.ReplyKeys != "",
+	}
+	for _, key := range keys {
+		isSet, known := set[key]
+		if !known {
+			panic("configs: " + key + " can't be required")
+		}
+		v.check(isSet, key, "is not set")
+	}
+}
+
+// validator gathers mistakes by key.
+type validator struct{ mistakes []string }
+
+func (v *validator) check(ok bool, key, format string, args ...any) {
+	if !ok {
+		v.mistakes = append(v.mistakes, key+": "+fmt.Sprintf(format, args...))
+	}
+}
+
+func (v *validator) addr(key, addr string) (host string, ok bool) {
+	host, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	v.check(err == nil, key, "%q: want host:port", addr)
+	return host, err == nil
+}
+
+// err lists the mistakes by key, whatever order they were found in.
+func (v *validator) err() error {
+	slices.Sort(v.mistakes)
+	var errs []error
+	for _, m := range v.mistakes {
+		errs = append(errs, errors.New(m))
+	}
+	return errors.Join(errs...)
+}
+
+func match(pattern, s string) bool { return regexp.MustCompile(`^(?:` + pattern + `)$`).MatchString(s) }
+
+// isLoopback tells whether only this machine reaches the host. An empty host is every interface.
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

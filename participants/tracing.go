@@ -1,0 +1,50 @@
+package participants
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/skaldhq/skald/participants/wire"
+)
+
+// Tracing continues the command's W3C trace with a span of its own, which the reply then carries. provider nil is the
+// global one; where that does nothing, the command's trace is echoed. New adds it.
+func Tracing(provider trace.TracerProvider) Middleware {
+	if provider == nil {
+		provider = otel.GetTracerProvider()
+	}
+	tracer := provider.Tracer("github.com/skaldhq/skald/participants")
+	w3c := propagation.TraceContext{}
+	return func(next HandlerFunc) HandlerFunc {
+		return func(ctx context.Context, req *Request) (Result, error) {
+			carrier := propagation.MapCarrier{wire.HeaderTraceParent: req.TraceParent, wire.HeaderTraceState: req.TraceState}
+			ctx, span := tracer.Start(w3c.Extract(ctx, carrier), string(req.Verb)+" "+req.Name,
+				trace.WithSpanKind(trace.SpanKindConsumer),
+				trace.WithAttributes(
+					attribute.String("skald.saga_id", req.SagaID.String()),
+					attribute.String("skald.step", req.Step),
+					attribute.Int("skald.attempt", req.Attempt),
+				))
+			defer span.End()
+			if span.SpanContext().IsValid() {
+				out := propagation.MapCarrier{}
+				w3c.Inject(ctx, out)
+				req.traceParent, req.traceState = out[wire.HeaderTraceParent], out[wire.HeaderTraceState]
+			}
+			result, err := next(ctx, req)
+			switch {
+			case err != nil:
+				span.SetStatus(codes.Error, err.Error())
+			case result.Outcome == wire.Failed:
+				span.SetStatus(codes.Error, result.Code)
+			}
+			span.SetAttributes(attribute.String("skald.outcome", string(result.Outcome)))
+			return result, err
+		}
+	}
+}

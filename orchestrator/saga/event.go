@@ -68,6 +68,7 @@ type Replied struct {
 	Message    string
 	RetryAfter time.Duration // with failed; 0: none
 	Value      json.RawMessage
+	Oversized  bool // the value was over MaxReplyBytes and is not kept (design rule 5)
 	Record     Coordinates
 }
 

@@ -50,6 +50,7 @@ const (
 
 	EffectChanged FactType = "effect.changed" // a late answer, or an operator, changed what is certain
 	ReplyConflict FactType = "reply.conflict" // another outcome than the one that settled the command
+	ReplyRecorded FactType = "reply.recorded" // an answer that is noted and changes no status
 	ReplyIgnored  FactType = "reply.ignored"  // duplicate, late or stale
 	PublishFailed FactType = "publish.refused"
 )
@@ -81,6 +82,7 @@ type Fact struct {
 	Reply      *Coordinates    `json:"reply,omitempty"` // where the reply stands
 	ByOperator bool            `json:"by_operator,omitempty"`
 	Disputed   bool            `json:"disputed,omitempty"`
+	Anomaly    bool            `json:"anomaly,omitempty"`
 
 	Reason AttentionReason `json:"reason,omitempty"` // of attention, or why a step is stuck
 	Abort  *Abort          `json:"abort,omitempty"`
@@ -120,7 +122,7 @@ func (t FactType) lifecycle() bool {
 		return true
 	case SagaPaused, SagaResumed, CancelRequested, CancelRefused, DeadlinePassed, TimersShifted, StepHeld, StepStarted,
 		StepSent, StepBackedOff, StepSucceeded, StepRejected, StepUnknown, StepSkipped, StepStuck, UndoStarted, UndoSent,
-		UndoBackedOff, UndoSucceeded, UndoRefused, StepWaived, EffectChanged, ReplyConflict, ReplyIgnored, PublishFailed:
+		UndoBackedOff, UndoSucceeded, UndoRefused, StepWaived, EffectChanged, ReplyConflict, ReplyRecorded, ReplyIgnored, PublishFailed:
 		return false
 	}
 	return false

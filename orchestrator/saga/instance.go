@@ -118,9 +118,10 @@ type Leg struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	Heartbeat time.Time `json:"heartbeat,omitzero"` // of the newest attempt; no fact tells of it
 	RetryAt   time.Time `json:"retry_at,omitzero"`  // end of the back-off
-	// Answer settles the edition: succeeded or rejected; empty: not answered.
-	Answer     ReplyOutcome `json:"answer,omitempty"`
-	AnswerCode string       `json:"answer_code,omitempty"`
+	// Answer is the newest answer to the edition: succeeded or rejected; empty: none. Contradicted: both were given.
+	Answer       ReplyOutcome `json:"answer,omitempty"`
+	AnswerCode   string       `json:"answer_code,omitempty"`
+	Contradicted bool         `json:"contradicted,omitempty"`
 	// Batch and Index name the newest send's place in the outbox.
 	Batch BatchID `json:"batch,omitzero"`
 	Index int     `json:"index,omitempty"`

@@ -1,0 +1,51 @@
+package saga
+
+import "time"
+
+// Equivalent reports whether a folded history and a stored instance say the same (S4): all but what no fact tells of, which
+// are heartbeats, the counters and timers of attempts past max_attempts, ClockAt and Revision. The answer is empty, or names
+// the first difference.
+func Equivalent(def *Definition, folded, stored Instance) string {
+	a, b := told(def, folded, stored), told(def, stored, stored)
+	if string(a) == string(b) {
+		return ""
+	}
+	return "folded " + string(a) + "\nstored " + string(b)
+}
+
+// told blanks in `in` what facts do not tell about `stored`.
+func told(def *Definition, in, stored Instance) []byte {
+	in = in.clone()
+	in.Revision, in.ClockAt = 0, time.Time{}
+	for i := range in.Steps {
+		s := &in.Steps[i]
+		if i >= len(def.Steps) || i >= len(stored.Steps) {
+			break
+		}
+		s.Forward.Heartbeat, s.Backward.Heartbeat = time.Time{}, time.Time{}
+		if stored.Steps[i].Forward.Attempts > def.Steps[i].Retry.MaxAttempts {
+			s.Forward.uncounted()
+			if s.Status == BackingOff {
+				s.Status = InFlight
+			}
+			s.Error = nil
+		}
+		if c := def.Steps[i].Compensation; c != nil && stored.Steps[i].Backward.Attempts > c.Retry.MaxAttempts {
+			s.Backward.uncounted()
+			if s.Status == UndoBackingOff {
+				s.Status = Undoing
+			}
+			s.Error = nil
+		}
+	}
+	out, err := EncodeInstance(in)
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return out
+}
+
+func (l *Leg) uncounted() {
+	l.stop()
+	l.Attempt, l.Sends, l.Attempts, l.Refused, l.Index, l.Batch, l.SentAt, l.Probing = 0, 0, 0, 0, 0, BatchID{}, time.Time{}, false
+}

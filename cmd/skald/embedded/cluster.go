@@ -124,8 +124,7 @@ func (c cluster) command(ctx context.Context, program string, args ...string) *e
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = c.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
-	// A group of its own: Ctrl-C in a terminal must reach this process alone, which stops the server last.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.as.cred, Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.as.cred}
 	return cmd
 }
 

@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -63,7 +61,7 @@ type Postgres struct {
 	lock      *os.File
 	ephemeral bool
 	process   *os.Process
-	done      chan struct{}
+	done      <-chan struct{}
 	stopOnce  sync.Once
 	stopErr   error
 }
@@ -92,7 +90,7 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{cluster: c, lock: lock, ephemeral: cfg.Ephemeral, done: make(chan struct{})}
+	p := &Postgres{cluster: c, lock: lock, ephemeral: cfg.Ephemeral}
 	if err := p.start(ctx, cfg.Port); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -138,9 +136,8 @@ func (p *Postgres) launch(ctx context.Context, port int) error {
 	// Not ctx: it bounds the start, not the server's life.
 	cmd := c.command(context.WithoutCancel(ctx), "postgres", c.serverArgs(port, p.ephemeral)...)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
-	dieWithParent(cmd.SysProcAttr)
-	p.done = make(chan struct{})
-	if err := p.run(cmd); err != nil {
+	// SIGINT is Postgres's fast shutdown: sessions are cut off, data is safe.
+	if p.done, err = StartTied(cmd, syscall.SIGINT); err != nil {
 		return fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	p.process = cmd.Process
@@ -154,23 +151,6 @@ func (p *Postgres) launch(ctx context.Context, port int) error {
 		return errors.Join(err, p.shutdown())
 	}
 	return nil
-}
-
-// run starts cmd and waits for its end in a goroutine that keeps its thread: the kernel ties the server to the thread that
-// started it, and the runtime ends threads that nothing keeps.
-func (p *Postgres) run(cmd *exec.Cmd) error {
-	started := make(chan error)
-	done := p.done
-	go func() { // ends with the server process; Stop waits for it
-		runtime.LockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // how it ended is in its log
-		}
-		close(done)
-	}()
-	return <-started
 }
 
 // awaitReady waits until the server on port takes connections, or exited closes, for at most a minute.

@@ -135,7 +135,7 @@ func (s *Shared) launch(ctx context.Context, pause time.Duration) error {
 	defer logFile.Close()
 	args := append([]string{"-c", watchdog, "watchdog", s.usedPath(), strconv.Itoa(int(pause.Seconds())), c.bin.path("postgres")}, c.serverArgs(s.port, true)...)
 	cmd := c.command(context.WithoutCancel(ctx), "/bin/sh", args...)
-	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Setsid = false, true
+	cmd.SysProcAttr.Setsid = true
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the shared Postgres: %w", err)

@@ -155,6 +155,8 @@ func (p *Participant) call(ctx context.Context, req *Request, run HandlerFunc) (
 	if err != nil {
 		return Result{}, err
 	}
+	// Cleaned before it is stored: a duplicate is answered alike, and a text column holds no NUL.
+	result.Code, result.Message = clean(result.Code), clean(result.Message)
 	switch result.Outcome {
 	case wire.Succeeded:
 		if len(result.Output) > p.config.MaxOutput {

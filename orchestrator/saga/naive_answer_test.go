@@ -1,0 +1,191 @@
+package saga_test
+
+import (
+	"github.com/skaldhq/skald/orchestrator/saga"
+)
+
+// executeAnswered takes a `succeeded` or `rejected` of the current edition of a forward command.
+func (n *naive) executeAnswered(i int, r saga.Replied) {
+	s := &n.steps[i]
+	// "The first `succeeded` or `rejected` of the current edition settles the command" (rule 2). "a repeated outcome never
+	// changes anything" (rule 5): once both were given, either is a repetition.
+	if s.f.answer == r.Outcome || s.f.contradicted {
+		return
+	}
+	first := s.f.answer == ""
+	yes := r.Outcome == saga.ReplySucceeded
+	if first {
+		s.f.answer = r.Outcome
+	} else {
+		s.f.contradicted = true
+	}
+	// Rule 12: "Effects set by an operator say so; a first answer that contradicts one [...] changes neither status, effect nor
+	// output, [...] and, on an ended saga too, raises `reply.conflict` and marks it `disputed`; an agreeing `succeeded` is
+	// recorded only, its `returns` unchecked."
+	if s.byOperator && s.status != saga.Undone && s.status != saga.Waived {
+		if !yes {
+			n.raise(saga.AttentionConflict, i)
+			s.disputed = s.disputed || first
+		}
+		return
+	}
+	if !first { // rule 2: "a later one with another outcome is `reply.conflict`: recorded, attention"
+		n.raise(saga.AttentionConflict, i)
+	}
+	switch {
+	case n.ended():
+		n.answeredAfterEnd(i, yes)
+	case s.b.created || s.status == saga.UndoFailed || s.status == saga.Undone || s.status == saga.Waived:
+		n.answeredAfterCompensation(i, yes)
+	default:
+		n.answeredForward(i, r, first)
+	}
+}
+
+// answeredAfterEnd: rule 9, "On an ended saga: [...]".
+func (n *naive) answeredAfterEnd(i int, yes bool) {
+	if yes {
+		n.certainLate(i)
+		return
+	}
+	if n.steps[i].effect == saga.EffectPossible { // "`rejected` on `possible` makes it `none`"
+		n.setEffect(i, saga.EffectNone, false)
+		n.amend()
+	}
+}
+
+// answeredAfterCompensation: rule 9, first sentence.
+func (n *naive) answeredAfterCompensation(i int, yes bool) {
+	s := &n.steps[i]
+	if yes {
+		n.certainLate(i)
+		return
+	}
+	if s.status == saga.UndoFailed && !s.b.created { // "(`rejected` on an `undo_failed` whose compensation was never created: effect `none`)"
+		n.setEffect(i, saga.EffectNone, false)
+	}
+}
+
+func (n *naive) answeredForward(i int, r saga.Replied, first bool) {
+	s := &n.steps[i]
+	yes := r.Outcome == saga.ReplySucceeded
+	switch s.status {
+	case saga.InFlight, saga.BackingOff:
+		n.settled(i, r)
+	case saga.Unknown: // clarification (a): it takes the answered status
+		if yes {
+			n.keepOutput(i, r)
+			n.setEffect(i, saga.EffectCertain, false)
+			n.move(i, saga.Succeeded)
+		} else {
+			n.rejectedLowers(i)
+			n.move(i, saga.Rejected)
+		}
+	case saga.Stuck: // rule 5: "A step `stuck` for any reason but `bad_output` whose participant then answers `succeeded` is `succeeded`"
+		if s.why != saga.AttentionBadOutput && (yes || first) {
+			n.settled(i, r)
+		}
+	case saga.Rejected:
+		if !yes { // rejected by an operator: "effect still `possible` (residue, unless the participant says `rejected`)"
+			n.rejectedLowers(i)
+			return
+		}
+		n.keepOutput(i, r)
+		n.setEffect(i, saga.EffectCertain, false)
+		switch { // rule 9
+		case s.EffectNone:
+		case s.Compensation != nil:
+			s.anomaly = true
+		default:
+			n.raise(saga.AttentionLateEffect, i)
+		}
+	case saga.Skipped:
+		if yes && !s.EffectNone {
+			n.setEffect(i, saga.EffectCertain, false)
+			n.raise(saga.AttentionLateEffect, i)
+		}
+	default: // succeeded, held: nothing changes
+	}
+}
+
+// settled: rules 3 and 5.
+func (n *naive) settled(i int, r saga.Replied) {
+	s := &n.steps[i]
+	if r.Outcome == saga.ReplySucceeded {
+		n.setEffect(i, saga.EffectCertain, false)
+		// READING: an output that breaks `returns` is kept, for the compensation's payload; one over the limit is not.
+		n.keepOutput(i, r)
+		bad := r.Oversized || (s.Returns != nil && s.Returns.Validate(r.Value) != nil)
+		if bad && !n.aborting {
+			n.stick(i, saga.AttentionBadOutput)
+			return
+		}
+		n.move(i, saga.Succeeded)
+		return
+	}
+	n.rejectedLowers(i)
+	if s.Kind == saga.Retriable {
+		// READING: only of a step that has a probe; for others `not_found` is a business code like any other.
+		if s.Probe != "" && r.Code == saga.CodeNotFound {
+			s.nextEdition = true
+			n.move(i, saga.Held)
+			return
+		}
+		n.stick(i, saga.AttentionRejected)
+		return
+	}
+	n.move(i, saga.Rejected)
+	n.abort(saga.AbortStepRejected)
+}
+
+func (n *naive) keepOutput(i int, r saga.Replied) {
+	if !r.Oversized {
+		n.steps[i].output = r.Value
+	}
+}
+
+// compensateAnswered: rules 2, 7, 9, 12.
+func (n *naive) compensateAnswered(i int, r saga.Replied) {
+	s := &n.steps[i]
+	if s.b.answer == r.Outcome || s.b.contradicted {
+		return
+	}
+	first := s.b.answer == ""
+	yes := r.Outcome == saga.ReplySucceeded
+	if first {
+		s.b.answer = r.Outcome
+	} else {
+		s.b.contradicted = true
+	}
+	// READING of rule 12: a participant's `succeeded` agrees with an operator's `undone` and contradicts his `waived`;
+	// `rejected` the other way round.
+	if s.byOperator && (s.status == saga.Undone || s.status == saga.Waived) {
+		if yes != (s.status == saga.Undone) {
+			n.raise(saga.AttentionConflict, i)
+			s.disputed = s.disputed || first
+		}
+		return
+	}
+	if !first {
+		n.raise(saga.AttentionConflict, i)
+	}
+	switch s.status {
+	case saga.Undoing, saga.UndoBackingOff, saga.UndoFailed:
+		if !yes {
+			n.undoFailed(i, saga.AttentionUndoFailed)
+			break
+		}
+		// clarification (e)
+		if r.Code == saga.CodeNothingToUndo && s.effect == saga.EffectCertain {
+			n.raise(saga.AttentionBarrier, i)
+		}
+		s.undoneByNothing = r.Code == saga.CodeNothingToUndo
+		n.setEffect(i, saga.EffectUndone, false)
+		n.move(i, saga.Undone)
+	default:
+		return
+	}
+	if n.ended() { // rule 12: "compensate replies that come later amend it"
+		n.amend()
+	}
+}

@@ -1,0 +1,248 @@
+package kafka
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/saga"
+	"github.com/skaldhq/skald/participants/wire"
+)
+
+// Why a record can never be applied: the codes of orchestrator.Quarantined.Reason that this package gives.
+const (
+	ReasonUnreadable = "unreadable" // a header or the value cannot be read as the protocol says
+	ReasonNoOutcome  = "no_outcome" // there is no ce_sagaoutcome
+	ReasonBadToken   = "bad_token"  // the token is missing, or does not fit saga, command and participant (S9)
+	ReasonMismatch   = "mismatch"   // key, subject and command id do not agree with one another (S9)
+)
+
+// tokenRedacted stands in the place of a reply's token wherever the record is kept.
+const tokenRedacted = "redacted"
+
+// Codec translates between what a saga says and Kafka records. It is immutable and safe for concurrent use.
+type Codec struct {
+	topics wire.Topics
+	keys   *wire.Keyring
+	source string
+}
+
+var _ orchestrator.Encoder = (*Codec)(nil)
+
+// NewCodec returns a codec for the installation's topics that signs and verifies with keys; its records come from
+// /skald/<cluster>.
+func NewCodec(topics wire.Topics, cluster string, keys *wire.Keyring) *Codec {
+	return &Codec{topics: topics, keys: keys, source: "/skald/" + cluster}
+}
+
+// Command is the record of one attempt of a command. Between the attempts of an edition only ce_sagaattempt, ce_time,
+// ce_expirytime and ce_sagatoken differ (S5). A payload of nil is sent as null.
+func (c *Codec) Command(in *saga.Instance, cmd saga.Command, at time.Time) orchestrator.Record {
+	sagaID := wire.ID(in.ID)
+	id := wire.CommandID(sagaID, cmd.Step, wire.Verb(cmd.Verb), cmd.Edition)
+	value := []byte(cmd.Payload)
+	if len(value) == 0 {
+		value = []byte("null")
+	}
+	command := wire.Command{
+		ID:            id,
+		Source:        c.source,
+		Participant:   cmd.Participant,
+		Name:          cmd.Name,
+		SagaID:        sagaID,
+		SagaType:      in.Saga,
+		SagaVersion:   in.Version,
+		Step:          cmd.Step,
+		Verb:          wire.Verb(cmd.Verb),
+		Tenant:        in.Tenant,
+		Attempt:       cmd.Attempt,
+		Edition:       cmd.Edition,
+		Token:         c.keys.Sign(in.Tenant, sagaID, id, cmd.Participant),
+		ReplyTo:       c.topics.Replies(),
+		Time:          at,
+		Expiry:        cmd.ExpiresAt,
+		CorrelationID: correlation(in),
+		Value:         value,
+	}
+	record := command.Record(c.topics.Commands(cmd.Participant))
+	return orchestrator.Record{
+		Kind:    orchestrator.RecordCommand,
+		Topic:   record.Topic,
+		Key:     record.Key,
+		Value:   record.Value,
+		Headers: headers(record.Headers),
+		Saga:    in.ID,
+		Step:    cmd.Step,
+		Verb:    cmd.Verb,
+		Edition: cmd.Edition,
+		Attempt: cmd.Attempt,
+	}
+}
+
+// Event is a fact as a CloudEvent on skald.events, such as skald.saga.completed, keyed by saga id; its value is the fact as
+// JSON. ce_id is <saga id>/<sequence>, so an event that is sent twice can be told.
+func (c *Codec) Event(in *saga.Instance, fact saga.Fact) orchestrator.Record {
+	value, err := json.Marshal(fact)
+	if err != nil {
+		// Only a payload that is no JSON can do this. The event is worth more than its payloads.
+		fact.Payload, fact.Output = nil, nil
+		if fact.Start != nil {
+			start := *fact.Start
+			start.Input = json.RawMessage("null")
+			fact.Start = &start
+		}
+		value, _ = json.Marshal(fact)
+	}
+	id := in.ID.String()
+	sequence := strconv.FormatInt(fact.Sequence, 10)
+	list := []orchestrator.Header{
+		header(wire.HeaderContentType, wire.ContentType),
+		header(wire.HeaderSpecVersion, wire.SpecVersion),
+		header(wire.HeaderID, id+"/"+sequence),
+		header(wire.HeaderSource, c.source),
+		header(wire.HeaderType, "skald."+string(fact.Type)),
+		header(wire.HeaderSubject, id),
+		header(wire.HeaderTime, fact.At.UTC().Format(time.RFC3339Nano)),
+		header(wire.HeaderSagaType, in.Saga),
+		header(wire.HeaderSagaVersion, strconv.Itoa(in.Version)),
+		header(wire.HeaderSagaTenant, in.Tenant),
+		header(wire.HeaderSequence, sequence),
+		header(wire.HeaderCorrelationID, correlation(in)),
+	}
+	if fact.Step != "" {
+		list = append(list, header(wire.HeaderSagaStep, fact.Step))
+	}
+	return orchestrator.Record{
+		Kind:    orchestrator.RecordEvent,
+		Topic:   c.topics.Events(),
+		Key:     []byte(id),
+		Value:   value,
+		Headers: list,
+		Saga:    in.ID,
+		Step:    fact.Step,
+	}
+}
+
+// Decode reads a record of the reply topic. One that can never be applied has Poison set; its Saga and Tenant are then set
+// only if its token proves them. It shares key, value and headers with the record.
+func (c *Codec) Decode(msg *sarama.ConsumerMessage) orchestrator.Delivery {
+	record := wire.Record{
+		Topic: msg.Topic, Partition: msg.Partition, Offset: msg.Offset,
+		Key: msg.Key, Value: msg.Value, Timestamp: msg.Timestamp,
+		Headers: make([]wire.Header, len(msg.Headers)),
+	}
+	raw := orchestrator.Quarantined{
+		Topic: msg.Topic, Partition: msg.Partition, Offset: msg.Offset, Timestamp: msg.Timestamp,
+		Key: msg.Key, Value: msg.Value,
+		Headers: make([]orchestrator.Header, len(msg.Headers)),
+	}
+	for i, h := range msg.Headers {
+		key := string(h.Key)
+		record.Headers[i] = wire.Header{Key: key, Value: h.Value}
+		raw.Headers[i] = orchestrator.Header{Key: key, Value: h.Value}
+		if key == wire.HeaderSagaToken {
+			raw.Headers[i].Value = []byte(tokenRedacted)
+		}
+	}
+	reply, err := wire.DecodeReply(record)
+	tokenErr := c.verify(&reply)
+	if tokenErr == nil {
+		raw.Saga, raw.Tenant = saga.ID(reply.SagaID), reply.Tenant
+	}
+	if reason, message := judge(&record, &reply, err, tokenErr); reason != "" {
+		poison := raw
+		poison.Reason, poison.Message = reason, message
+		return orchestrator.Delivery{Saga: raw.Saga, Tenant: raw.Tenant, Poison: &poison, Raw: raw}
+	}
+	return orchestrator.Delivery{
+		Saga: raw.Saga, Tenant: raw.Tenant, ID: reply.ID.String(), Raw: raw,
+		Reply: replied(&reply, saga.Coordinates{Topic: msg.Topic, Partition: msg.Partition, Offset: msg.Offset}),
+	}
+}
+
+// verify checks the token against the command that the reply's own fields name, not against the one that it says it answers.
+func (c *Codec) verify(reply *wire.Reply) error {
+	id := wire.CommandID(reply.SagaID, reply.Step, reply.Verb, reply.Edition)
+	return c.keys.Verify(reply.Token, reply.Tenant, reply.SagaID, id, reply.Participant)
+}
+
+// judge says why a reply can never be applied; an empty reason: it can.
+func judge(record *wire.Record, reply *wire.Reply, err, tokenErr error) (reason, message string) {
+	var bad *wire.DecodeError
+	switch {
+	case errors.As(err, &bad):
+		return reasonOf(record, bad), bad.Error()
+	case err != nil:
+		return ReasonUnreadable, err.Error()
+	}
+	want := wire.CommandID(reply.SagaID, reply.Step, reply.Verb, reply.Edition)
+	if reply.CausationID != want {
+		return ReasonMismatch, fmt.Sprintf("%s is %s, and the command of saga, step, verb and edition is %s",
+			wire.HeaderCausationID, reply.CausationID, want)
+	}
+	if tokenErr != nil {
+		return ReasonBadToken, tokenErr.Error()
+	}
+	return "", ""
+}
+
+// reasonOf picks the most telling of several problems.
+func reasonOf(record *wire.Record, bad *wire.DecodeError) string {
+	if outcome, _ := record.Header(wire.HeaderSagaOutcome); outcome == "" {
+		return ReasonNoOutcome
+	}
+	reason := ReasonMismatch
+	for _, p := range bad.Problems {
+		switch p.Header {
+		case wire.PartKey:
+		case wire.HeaderSagaToken:
+			reason = ReasonBadToken
+		default:
+			return ReasonUnreadable
+		}
+	}
+	return reason
+}
+
+func replied(reply *wire.Reply, at saga.Coordinates) saga.Replied {
+	r := saga.Replied{
+		Step:       reply.Step,
+		Verb:       saga.Verb(reply.Verb),
+		Edition:    reply.Edition,
+		Attempt:    reply.Attempt,
+		Outcome:    saga.ReplyOutcome(reply.Outcome),
+		Code:       reply.Code,
+		Message:    reply.Message,
+		RetryAfter: reply.RetryAfter,
+		Value:      reply.Value,
+		Record:     at,
+	}
+	if len(reply.Value) > saga.MaxReplyBytes {
+		r.Value, r.Oversized = nil, true
+	}
+	return r
+}
+
+func correlation(in *saga.Instance) string {
+	if in.Key != "" {
+		return in.Key
+	}
+	return in.ID.String()
+}
+
+func header(key, value string) orchestrator.Header {
+	return orchestrator.Header{Key: key, Value: []byte(value)}
+}
+
+func headers(list []wire.Header) []orchestrator.Header {
+	out := make([]orchestrator.Header, len(list))
+	for i, h := range list {
+		out[i] = orchestrator.Header(h)
+	}
+	return out
+}

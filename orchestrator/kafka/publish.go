@@ -1,0 +1,115 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/IBM/sarama"
+
+	"github.com/skaldhq/skald/orchestrator"
+)
+
+// Errors of Published.Err.
+var (
+	// ErrTooLarge says that a record is above Config.MaxMessageBytes; it was not sent.
+	ErrTooLarge = errors.New("record too large")
+	// ErrBacklog says that Config.MaxPending records wait for an answer already; this one was not sent.
+	ErrBacklog = errors.New("too many records wait for the broker")
+	// ErrStalled says that the producer gave no result for Config.StallAfter and was given up.
+	ErrStalled = errors.New("producer stalled")
+	// ErrClosed says that the Broker is closed.
+	ErrClosed = errors.New("broker connection closed")
+)
+
+// publisher answers what became of records. Records enter the producer in the order of calls, and a call's records in their
+// order, so that first appearances keep their order per key and topic (S7).
+type publisher struct {
+	maxMessageBytes int
+	main            *sender
+	solo            *sender       // for what must be alone in its request; connects when first needed
+	soloTurn        chan struct{} // holds one token; who has it may use solo
+}
+
+func newPublisher(cfg *Config) *publisher {
+	p := &publisher{
+		maxMessageBytes: cfg.MaxMessageBytes,
+		main:            newSender(cfg),
+		solo:            newSender(cfg),
+		soloTurn:        make(chan struct{}, 1),
+	}
+	p.soloTurn <- struct{}{}
+	return p
+}
+
+func (p *publisher) publish(ctx context.Context, records []orchestrator.Record) []orchestrator.Published {
+	out := make([]orchestrator.Published, len(records))
+	messages := make([]*sarama.ProducerMessage, 0, len(records))
+	places := make([]int, 0, len(records)) // of messages in out
+	for i := range records {
+		msg := message(&records[i])
+		if size := msg.ByteSize(2); size > p.maxMessageBytes {
+			out[i] = orchestrator.Published{Outcome: orchestrator.PublishRefused,
+				Err: fmt.Errorf("%w: %d bytes, at most %d are sent", ErrTooLarge, size, p.maxMessageBytes)}
+			continue
+		}
+		messages = append(messages, msg)
+		places = append(places, i)
+	}
+	for i, result := range p.main.send(ctx, messages) {
+		at := places[i]
+		if result.Outcome == orchestrator.PublishUnknown && forGood(result.Err) {
+			result = p.alone(ctx, &records[at])
+		}
+		out[at] = result
+	}
+	return out
+}
+
+// alone sends again a record whose request was refused. The broker's answer is about all records of one partition in the
+// request, and so says nothing of this one until it was the only one. Nothing of such a request was stored.
+func (p *publisher) alone(ctx context.Context, record *orchestrator.Record) orchestrator.Published {
+	select {
+	case <-p.soloTurn:
+	case <-ctx.Done():
+		return unknown(ctx.Err())
+	}
+	defer func() { p.soloTurn <- struct{}{} }()
+	result := p.solo.send(ctx, []*sarama.ProducerMessage{message(record)})[0]
+	if result.Outcome == orchestrator.PublishUnknown && forGood(result.Err) {
+		result.Outcome = orchestrator.PublishRefused
+	}
+	return result
+}
+
+// close flushes what is in hand, as long as ctx allows.
+func (p *publisher) close(ctx context.Context) error {
+	return errors.Join(p.main.close(ctx), p.solo.close(ctx))
+}
+
+// forGood reports whether an error refuses the content itself. Everything else may pass: a missing topic is made, an
+// authorization given, a broker comes back.
+func forGood(err error) bool {
+	var encoding sarama.PacketEncodingError
+	var configuration sarama.ConfigurationError
+	return errors.Is(err, sarama.ErrMessageSizeTooLarge) || errors.Is(err, sarama.ErrMessageSetSizeTooLarge) ||
+		errors.Is(err, sarama.ErrInvalidRecord) || errors.As(err, &encoding) || errors.As(err, &configuration)
+}
+
+func unknown(err error) orchestrator.Published {
+	return orchestrator.Published{Outcome: orchestrator.PublishUnknown, Err: err}
+}
+
+func message(r *orchestrator.Record) *sarama.ProducerMessage {
+	msg := &sarama.ProducerMessage{
+		Topic:   r.Topic,
+		Key:     sarama.ByteEncoder(r.Key),
+		Value:   sarama.ByteEncoder(r.Value),
+		Headers: make([]sarama.RecordHeader, len(r.Headers)),
+		Offset:  -1, // stays so when the broker acknowledges a duplicate without saying where the first one is
+	}
+	for i, h := range r.Headers {
+		msg.Headers[i] = sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value}
+	}
+	return msg
+}

@@ -1,0 +1,73 @@
+package stored
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/saga"
+)
+
+// TenantDefault is the operator's own tenant. Quarantined records whose tenant is not known are its to see.
+const TenantDefault = "default"
+
+// Causes are the causes that a row keeps. A command is published without its saga's row being written, so `unpublished` is
+// kept as `reply`, and the two are told apart by the outbox when they are asked for.
+func Causes(blocked []saga.BlockedOn) []string {
+	causes := make([]string, 0, 2)
+	for _, b := range blocked {
+		c := b.Cause
+		if c == saga.CauseUnpublished {
+			c = saga.CauseReply
+		}
+		causes = append(causes, string(c))
+	}
+	slices.Sort(causes)
+	return slices.Compact(causes)
+}
+
+// Attention lists the reasons of the saga's attention, each once.
+func Attention(in *saga.Instance) []string {
+	reasons := make([]string, 0, len(in.Attention))
+	for _, a := range in.Attention {
+		reasons = append(reasons, string(a.Reason))
+	}
+	slices.Sort(reasons)
+	return slices.Compact(reasons)
+}
+
+// ValidText reports whether Postgres can keep s as text: UTF-8 without a zero character.
+func ValidText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
+// Formats of JSON and of anything else that is kept byte for byte (S22).
+//
+//	1 (2026-11): the bytes as they are.
+const plainFormat = 1
+
+// EncodePlain keeps bytes as they are; nil stays nil.
+func EncodePlain(v []byte) []byte {
+	if v == nil {
+		return nil
+	}
+	return append(append(make([]byte, 0, len(v)+1), plainFormat), v...)
+}
+
+// DecodePlain reads what EncodePlain wrote. The answer shares memory with b.
+func DecodePlain(b []byte) (json.RawMessage, error) {
+	if b == nil {
+		return nil, nil
+	}
+	r := newReader("bytes", b, plainFormat)
+	return r.b, r.err
+}
+
+// QuarantineSize is how many bytes of the quota a record takes.
+func QuarantineSize(q *orchestrator.Quarantined) int64 {
+	n := int64(len(q.Key) + len(q.Value))
+	for _, h := range q.Headers {
+		n += int64(len(h.Key) + len(h.Value))
+	}
+	return n
+}

@@ -1,0 +1,71 @@
+package stored
+
+import (
+	"slices"
+
+	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/saga"
+)
+
+// openLegs calls f for each open command of the saga: one that a reply or a timer is still awaited for.
+func openLegs(in *saga.Instance, f func(step int, verb saga.Verb, leg *saga.Leg)) {
+	for i := range in.Steps {
+		s := &in.Steps[i]
+		switch s.Status {
+		case saga.InFlight, saga.BackingOff:
+			if s.Forward.Created && !s.Forward.Batch.IsZero() {
+				f(i, saga.Execute, &s.Forward)
+			}
+		case saga.Undoing, saga.UndoBackingOff:
+			if s.Backward.Created && !s.Backward.Batch.IsZero() {
+				f(i, saga.Compensate, &s.Backward)
+			}
+		case saga.Pending, saga.Held, saga.Succeeded, saga.Rejected, saga.Unknown, saga.Skipped, saga.Stuck,
+			saga.Undone, saga.UndoFailed, saga.Waived:
+		}
+	}
+}
+
+// OpenBatches lists the batches of the saga's open commands, sorted, each once; nil: none.
+func OpenBatches(in *saga.Instance) []saga.BatchID {
+	var ids []saga.BatchID
+	openLegs(in, func(_ int, _ saga.Verb, leg *saga.Leg) { ids = append(ids, leg.Batch) })
+	slices.SortFunc(ids, CompareBatches)
+	return slices.Compact(ids)
+}
+
+// Published is what is known of a batch's records.
+type Published struct {
+	Left  []int32 // indexes still in the outbox; nil: the row is gone
+	Acked map[int]orchestrator.Acked
+}
+
+// Sent says what is known of the newest attempt of each open command; batches that are not listed are known of nothing.
+func Sent(in *saga.Instance, batches map[saga.BatchID]Published) []saga.Sent {
+	var sent []saga.Sent
+	openLegs(in, func(step int, verb saga.Verb, leg *saga.Leg) {
+		p := batches[leg.Batch]
+		sent = append(sent, saga.Sent{
+			Step:        step,
+			Verb:        verb,
+			Unpublished: slices.Contains(p.Left, int32(leg.Index)),
+			AckedAt:     p.Acked[leg.Index].At,
+		})
+	})
+	return sent
+}
+
+// CompareBatches orders batches by their bytes, which is by time.
+func CompareBatches(a, b saga.BatchID) int { return slices.Compare(a[:], b[:]) }
+
+// CompareIDs orders sagas by their bytes, which is by time.
+func CompareIDs(a, b saga.ID) int { return slices.Compare(a[:], b[:]) }
+
+// HistoryEntry joins a fact with the receipt of its command.
+func HistoryEntry(fact saga.Fact, batch saga.BatchID, acks map[int]orchestrator.Acked) orchestrator.HistoryEntry {
+	entry := orchestrator.HistoryEntry{Fact: fact, Batch: batch}
+	if a, ok := acks[fact.Index]; ok && !fact.Batch.IsZero() {
+		entry.Receipt = &orchestrator.Receipt{Partition: a.Partition, Offset: a.Offset, At: a.At}
+	}
+	return entry
+}

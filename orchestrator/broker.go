@@ -60,8 +60,3 @@ type Encoder interface {
 	// Event is a fact as a lifecycle event.
 	Event(in *saga.Instance, fact saga.Fact) Record
 }
-
-// Clock is a replica's own clock. It measures how long something took; the time of events is the database's.
-type Clock interface {
-	Now() time.Time
-}

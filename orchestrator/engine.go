@@ -163,7 +163,9 @@ type KeyInUseError struct {
 	Why    string
 }
 
-func (e *KeyInUseError) Error() string { return fmt.Sprintf("key %q is in use by %s: %s", e.Key, e.ID, e.Why) }
+func (e *KeyInUseError) Error() string {
+	return fmt.Sprintf("key %q is in use by %s: %s", e.Key, e.ID, e.Why)
+}
 
 // TopicMissingError lists topics that a definition needs and nobody may make.
 type TopicMissingError struct{ Topics []string }

@@ -165,3 +165,26 @@ func (in *Instance) HasAttention(reason AttentionReason, step string) bool {
 		return a.Reason == reason && (step == "" || a.Step == step)
 	})
 }
+
+// OpenLeg is a command that is out and not answered: what lists of open batches are made of.
+type OpenLeg struct {
+	Step  int
+	Verb  Verb // Execute (probes too) or Compensate
+	Batch BatchID
+	Index int
+}
+
+// Open lists the commands that are out, in the order of the steps.
+func (in *Instance) Open() []OpenLeg {
+	var out []OpenLeg
+	for i := range in.Steps {
+		switch s := &in.Steps[i]; s.Status {
+		case InFlight:
+			out = append(out, OpenLeg{i, Execute, s.Forward.Batch, s.Forward.Index})
+		case Undoing:
+			out = append(out, OpenLeg{i, Compensate, s.Backward.Batch, s.Backward.Index})
+		case Pending, Held, BackingOff, Succeeded, Rejected, Unknown, Skipped, Stuck, UndoBackingOff, Undone, UndoFailed, Waived:
+		}
+	}
+	return out
+}

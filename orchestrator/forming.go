@@ -1,0 +1,196 @@
+package orchestrator
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/skaldhq/skald/orchestrator/saga"
+)
+
+// Grid is what stored wake times are rounded up to, so that the transitions of a fast saga leave the index alone.
+const Grid = 10 * time.Second
+
+// PreciseWithin is how soon a wake time must be for the committing replica to keep a precise timer for it.
+const PreciseWithin = 30 * time.Second
+
+// OnGrid rounds a wake time up to the grid; zero stays zero.
+func OnGrid(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	if r := t.Truncate(Grid); !r.Equal(t) {
+		return r.Add(Grid)
+	}
+	return t
+}
+
+// working is one saga within a batch that is being formed.
+type working struct {
+	def    *saga.Definition
+	in     saga.Instance
+	stored int64     // revision as loaded; 0: new
+	wakeAt time.Time // as stored, on the grid
+	wake   time.Time // as decided; what a precise timer is set to
+	sent   []saga.Sent
+	facts  []saga.Fact
+	seen   bool // Decide was called
+}
+
+// forming is a batch that is being formed: everything between Begin and Commit.
+type forming struct {
+	batch    Batch
+	at       time.Time
+	holds    []Hold
+	encoder  Encoder
+	log      *slog.Logger
+	jitter   func() float64
+	sagas    map[saga.ID]*working
+	order    []saga.ID
+	answers  []func()   // once committed
+	marks    []Delivery // once committed
+	ignored  int
+	rejected int
+}
+
+// decide judges an event and gathers what follows. A panic becomes a broken invariant: it stops that saga alone (L5).
+func (f *forming) decide(w *working, ev saga.Event) (d saga.Decision, err error) {
+	ev.Env = saga.Env{At: f.at, Jitter: f.jitter(), Holds: holdsFor(f.holds, &w.in, w.def), Sent: f.sentOf(w), Batch: f.batch.ID, Index: len(f.batch.Outbox)}
+	func() {
+		defer func() {
+			if p := recover(); p != nil {
+				if _, killed := p.(Kill); killed {
+					panic(p)
+				}
+				f.log.Error("deciding panicked", "saga_id", w.in.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				d, err = saga.Break(w.def, w.in, ev.Env, ev.ID, fmt.Sprintf("judging %T panicked: %v", ev.Body, p)), nil
+			}
+		}()
+		d, err = saga.Decide(w.def, w.in, ev)
+	}()
+	if err != nil {
+		return d, err
+	}
+	if w.in, w.wake, w.seen = d.Next, d.WakeAt, true; w.in.Revision > w.stored {
+		w.in.Revision = w.stored + 1 // one transaction is one revision, however many events it holds
+	}
+	w.facts = append(w.facts, d.Facts...)
+	if d.Outcome == saga.Ignored {
+		f.ignored++
+	}
+	for _, cmd := range d.Commands {
+		f.batch.Outbox = append(f.batch.Outbox, f.encoder.Command(&w.in, cmd, f.at))
+	}
+	for _, fact := range d.Facts {
+		if fact.Sequence > 0 {
+			f.batch.Outbox = append(f.batch.Outbox, f.encoder.Event(&w.in, fact))
+		}
+	}
+	return d, nil
+}
+
+// Kill is what the simulation panics with out of a port call to kill a replica; nothing recovers from it.
+type Kill struct{}
+
+// sentOf is what is known of the saga's open commands; those of this very batch are not published yet.
+func (f *forming) sentOf(w *working) []saga.Sent {
+	var out []saga.Sent
+	for _, leg := range w.in.Open() {
+		if leg.Batch == f.batch.ID {
+			out = append(out, saga.Sent{Step: leg.Step, Verb: leg.Verb, Unpublished: true})
+			continue
+		}
+		for _, s := range w.sent {
+			if s.Step == leg.Step && s.Verb == leg.Verb {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// begin adds a saga that starts in this batch.
+func (f *forming) begin(id saga.ID, def *saga.Definition) *working {
+	w := &working{def: def}
+	f.sagas[id] = w
+	f.order = append(f.order, id)
+	return w
+}
+
+// drop takes back a saga whose start came to nothing.
+func (f *forming) drop(id saga.ID) {
+	delete(f.sagas, id)
+	f.order = slices.DeleteFunc(f.order, func(other saga.ID) bool { return other == id })
+}
+
+// close turns what was decided into writes, in the order of ids.
+func (f *forming) close() {
+	slices.SortFunc(f.order, func(a, b saga.ID) int { return slices.Compare(a[:], b[:]) })
+	for _, id := range f.order {
+		w := f.sagas[id]
+		wake := OnGrid(w.wake)
+		if !w.seen || w.in.Revision == w.stored && wake.Equal(w.wakeAt) {
+			continue
+		}
+		w.in.Revision = w.stored + 1
+		env := saga.Env{At: f.at, Holds: holdsFor(f.holds, &w.in, w.def)}
+		f.batch.Writes = append(f.batch.Writes, Write{Next: w.in, WakeAt: wake, Facts: w.facts, Blocked: saga.Blocked(w.def, w.in, env)})
+	}
+}
+
+func (f *forming) empty() bool {
+	b := &f.batch
+	return len(b.Writes)+len(b.Outbox)+len(b.Settled)+len(b.Rekeys)+len(b.Answers)+len(b.Audit)+len(b.Quarantine) == 0
+}
+
+// holdsFor are the holds that concern a saga, those on other participants left out.
+func holdsFor(holds []Hold, in *saga.Instance, def *saga.Definition) []saga.Hold {
+	var out []saga.Hold
+	for _, h := range holds {
+		if h.Tenant != in.Tenant && h.Scope != HoldAll {
+			continue
+		}
+		s := saga.Hold{From: h.From, To: h.To, Reason: h.Reason}
+		switch h.Scope {
+		case HoldSagaType:
+			if h.Name != def.Name || h.Version != 0 && h.Version != def.Version {
+				continue
+			}
+		case HoldParticipant:
+			if !slices.ContainsFunc(def.Steps, func(st saga.Step) bool { return st.Participant == h.Name }) {
+				continue
+			}
+			s.Participant = h.Name
+		case HoldTenant, HoldAll:
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func (f *forming) quarantine(d *Delivery, reason, message string) {
+	q := d.Raw
+	q.Reason, q.Message, q.Saga, q.Tenant = reason, message, d.Saga, d.Tenant
+	f.batch.Quarantine = append(f.batch.Quarantine, q)
+	f.rejected++
+}
+
+// keep stores the answer of a request whose Idempotency-Key was won.
+func (f *forming) keep(tenant, key string, a answer) {
+	if key == "" {
+		return
+	}
+	body, err := json.Marshal(a)
+	if err != nil { // answers hold no payloads
+		body = json.RawMessage("{}")
+	}
+	f.batch.Answers = append(f.batch.Answers, Answer{Tenant: tenant, Key: key, Body: body})
+}
+
+func compareClaims(a, b Claim) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Saga, b.Saga), cmp.Compare(a.Key, b.Key))
+}

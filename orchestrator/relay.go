@@ -1,0 +1,125 @@
+package orchestrator
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/skaldhq/skald/orchestrator/saga"
+)
+
+// outgoing is a row of the outbox to be published.
+type outgoing struct{ row OutboxRow }
+
+// relayRows is how many rows are published together.
+const relayRows = 64
+
+// relay publishes what is committed, in the order of commits. It never has a transaction open.
+type relay struct {
+	broker   Broker
+	queue    Queue[outgoing]
+	intake   Queue[*item]
+	acks     *acks
+	clock    Clock
+	observer Observer
+	log      *slog.Logger
+}
+
+// run publishes until the queue is empty and ctx has ended.
+func (r *relay) run(ctx context.Context) {
+	for {
+		rows := r.queue.Take(ctx, relayRows, time.Second)
+		if len(rows) > 0 {
+			r.publish(ctx, rows)
+		} else if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+func (r *relay) publish(ctx context.Context, rows []outgoing) {
+	var records []Record
+	for _, o := range rows {
+		records = append(records, o.row.Records...)
+	}
+	began := r.clock.Now()
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), retryIn)
+	published := r.broker.Publish(limited, records)
+	cancel()
+	unknown, refused := 0, 0
+	for _, o := range rows {
+		own := published[:len(o.row.Records)]
+		published = published[len(own):]
+		u, no := r.settle(ctx, o.row, own)
+		unknown, refused = unknown+u, refused+no
+	}
+	r.observer.Published(len(records), unknown, refused, r.clock.Now().Sub(began))
+}
+
+// settle notes what became of a row. What is unknown stays in the outbox; what is refused for good becomes an event of its saga.
+func (r *relay) settle(ctx context.Context, row OutboxRow, published []Published) (unknown, refused int) {
+	s := Settled{Batch: row.Batch}
+	var reason error
+	for i, p := range published {
+		switch p.Outcome {
+		case PublishAcked:
+			s.Acked = append(s.Acked, Acked{Index: row.Indexes[i], Partition: p.Partition, Offset: p.Offset, At: p.At})
+		case PublishUnknown:
+			s.Left = append(s.Left, row.Indexes[i])
+			reason = p.Err
+		case PublishRefused:
+			refused++
+			r.refused(ctx, row, row.Records[i], p.Err)
+		}
+	}
+	if len(s.Left) > 0 {
+		r.log.WarnContext(ctx, "publishing is tried again", "batch", row.Batch, "records", len(s.Left), "error", reason)
+	}
+	if len(s.Left) < len(published) {
+		r.acks.put(s)
+	}
+	return len(s.Left), refused
+}
+
+func (r *relay) refused(ctx context.Context, row OutboxRow, record Record, cause error) {
+	r.log.ErrorContext(ctx, "the broker refuses a record for good", "saga_id", record.Saga, "topic", record.Topic, "step", record.Step, "error", cause)
+	if record.Kind != RecordCommand {
+		return
+	}
+	verb := record.Verb
+	if verb == saga.Probe {
+		verb = saga.Execute
+	}
+	err := r.intake.Put(ctx, LaneReplies, &item{id: record.Saga, event: saga.Event{ID: row.Batch.String(), Body: saga.PublishRefused{Step: record.Step,
+		Verb: verb, Edition: record.Edition, Attempt: record.Attempt, MaybeSent: row.MaybeSent, Message: cause.Error()}}})
+	if err != nil { // stopping: the attempt times out, is sent again and refused again
+		r.log.WarnContext(ctx, "a refused record is told to its saga later", "saga_id", record.Saga, "error", err)
+	}
+}
+
+// acks holds what became of published rows until a transaction takes it along.
+type acks struct {
+	mu      sync.Mutex // guards settled
+	settled []Settled
+}
+
+func (a *acks) put(s ...Settled) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.settled = append(a.settled, s...)
+}
+
+func (a *acks) take() []Settled {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.settled
+	a.settled = nil
+	return s
+}
+
+func (a *acks) waiting() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.settled) > 0
+}

@@ -1,0 +1,215 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/skaldhq/skald/orchestrator/definition"
+	"github.com/skaldhq/skald/orchestrator/saga"
+)
+
+// Start starts a saga and returns once it is committed (S1). It is safe for concurrent use. When ctx ends first, the saga may or
+// may not have started; the same request under the same Idempotency-Key or business key finds out (S2).
+// Errors: *InputError, *TooLargeError, ErrUnknownSagaType, *KeyInUseError, ErrIdempotency, *OverloadedError, ErrStopping.
+func (e *Engine) Start(ctx context.Context, req StartRequest) (Started, error) {
+	if err := e.health.refusesStarts(); err != nil {
+		return Started{}, e.refused(err)
+	}
+	it, err := e.startItem(ctx, &req)
+	if err != nil {
+		return Started{}, err
+	}
+	a, err := e.submit(ctx, it)
+	if err != nil {
+		return Started{}, err
+	}
+	return *a.Started, nil
+}
+
+// startItem checks a start as far as the definition tells, and gives it its id: the shard of its key, or a random one.
+func (e *Engine) startItem(ctx context.Context, req *StartRequest) (*item, error) {
+	if len(req.Input) > saga.MaxInputBytes {
+		return nil, &TooLargeError{Limit: saga.MaxInputBytes}
+	}
+	def, err := e.registry.get(ctx, req.Tenant, req.Saga, req.Version)
+	if err != nil {
+		return nil, err
+	}
+	hash := requestHash(req)
+	labels, key, err := Check(def, req.Input, req.Key, req.Labels)
+	if err != nil {
+		return nil, err
+	}
+	switch req.Reuse {
+	case "":
+		req.Reuse = ReuseAfterCompensated
+	case ReuseAfterCompensated, ReuseAllow, ReuseNever:
+	default:
+		return nil, &InputError{Message: "the request is wrong", Fields: []FieldError{{"reuse", "want after_compensated, allow or never"}}}
+	}
+	req.Labels, req.Key = labels, key
+	shard := uint16(e.random.Uint64())
+	if key != "" {
+		shard = saga.ShardOf(req.Tenant, req.Saga, key)
+	}
+	id := saga.NewID(e.clock.Now(), shard, e.random.Uint64())
+	return &item{id: id, start: req, def: def, hash: hash, event: saga.Event{ID: req.RequestID, Body: saga.Started{ID: id, Tenant: req.Tenant,
+		Key: key, Input: req.Input, Labels: labels, Link: req.Link, By: req.By}}}, nil
+}
+
+// Check validates a start against its definition, and works out its labels and business key. The error is an *InputError that
+// lists everything wrong.
+func Check(def *saga.Definition, input json.RawMessage, key string, labels map[string]string) (map[string]string, string, error) {
+	bad := &InputError{Message: fmt.Sprintf("the input does not fit %s version %d", def.Name, def.Version)}
+	add := func(path, message string) { bad.Fields = append(bad.Fields, FieldError{path, message}) }
+	if !json.Valid(input) {
+		add("input", "want JSON")
+		return nil, "", bad
+	}
+	if def.Input != nil {
+		if err := def.Input.Validate(input); err != nil {
+			bad.Fields = append(bad.Fields, schemaFields(err)...)
+			return nil, "", bad // expressions over a wrong input would only say the same again
+		}
+	}
+	scope := saga.Scope{Input: input, StepOutput: func(string) json.RawMessage { return json.RawMessage("null") }}
+	if def.Key != nil {
+		if key != "" {
+			add("key", "the definition has a key of its own")
+		}
+		raw, err := def.Key.Eval(scope)
+		switch {
+		case err != nil:
+			add("input", "key: "+err.Error())
+		default:
+			key = plainText(raw)
+		}
+		if err == nil && key == "" {
+			add("input", "the business key is empty")
+		}
+	}
+	if len(key) > 512 || strings.ContainsRune(key, 0) {
+		add("key", "want at most 512 bytes without NUL")
+	}
+	if def.Labels != nil {
+		raw, err := def.Labels.Eval(scope)
+		own := map[string]string{}
+		if err == nil {
+			err = json.Unmarshal(raw, &own)
+		}
+		if err != nil {
+			add("input", "labels: "+err.Error())
+		}
+		for k, v := range labels {
+			own[k] = v
+		}
+		labels = own
+	}
+	if len(labels) > 32 {
+		add("labels", "want at most 32")
+	}
+	for k, v := range labels {
+		if k == "" || len(k) > 63 || len(v) > 255 || strings.ContainsRune(k+v, 0) {
+			add("labels/"+k, "want a name of 1 to 63 bytes and a value of at most 255")
+		}
+	}
+	if len(bad.Fields) > 0 {
+		return nil, "", bad
+	}
+	return labels, key, nil
+}
+
+// plainText is a JSON string's text, or any other value as it is written; null is empty.
+func plainText(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
+}
+
+func schemaFields(err error) []FieldError {
+	var schema *definition.InvalidError
+	if !errors.As(err, &schema) {
+		return []FieldError{{"input", err.Error()}}
+	}
+	out := make([]FieldError, len(schema.Violations))
+	for i, v := range schema.Violations {
+		out[i] = FieldError{"input" + v.Path, v.Message}
+	}
+	return out
+}
+
+// Act does an operator's action and returns once it is committed. Errors: *saga.RefusedError, *InputError, ErrNotFound,
+// ErrRevision, ErrIdempotency, *OverloadedError, ErrStopping.
+func (e *Engine) Act(ctx context.Context, req ActRequest) (Acted, error) {
+	if err := checkAct(&req); err != nil {
+		return Acted{}, err
+	}
+	it := &item{id: req.ID, act: &req, event: saga.Event{ID: req.RequestID, Body: req.Act}}
+	it.hash = requestHash(struct {
+		ID  saga.ID
+		Act saga.Acted
+		Rev int64
+	}{req.ID, req.Act, req.IfRevision})
+	a, err := e.submit(ctx, it)
+	if err != nil {
+		return Acted{}, err
+	}
+	return *a.Acted, nil
+}
+
+// DryRun answers what an action would come to, by the same Decide; nothing is stored. Errors as of Act.
+func (e *Engine) DryRun(ctx context.Context, req ActRequest) (saga.Decision, error) {
+	if err := checkAct(&req); err != nil {
+		return saga.Decision{}, err
+	}
+	view, err := e.cfg.Reader.Saga(ctx, req.Tenant, req.ID)
+	if err != nil {
+		return saga.Decision{}, err
+	}
+	if req.IfRevision != 0 && req.IfRevision != view.Instance.Revision {
+		return saga.Decision{}, ErrRevision
+	}
+	def, err := e.registry.get(ctx, req.Tenant, view.Instance.Saga, view.Instance.Version)
+	if err != nil {
+		return saga.Decision{}, err
+	}
+	return saga.Decide(def, view.Instance, saga.Event{ID: req.RequestID, Body: req.Act, Env: saga.Env{At: e.clock.Now(), Jitter: 0.5, Sent: view.Sent}})
+}
+
+// Blocked says why a saga waits, as of now.
+func (e *Engine) Blocked(ctx context.Context, view View) ([]saga.BlockedOn, error) {
+	def, err := e.registry.get(ctx, view.Instance.Tenant, view.Instance.Saga, view.Instance.Version)
+	if err != nil {
+		return nil, err
+	}
+	return saga.Blocked(def, view.Instance, saga.Env{At: e.clock.Now(), Sent: view.Sent}), nil
+}
+
+func checkAct(req *ActRequest) error {
+	bad := &InputError{Message: "the action is wrong"}
+	if strings.TrimSpace(req.Act.Reason) == "" {
+		bad.Fields = append(bad.Fields, FieldError{"reason", "an action needs a reason"})
+	}
+	if req.Act.Action.NeedsStep() && req.Act.Step == "" {
+		bad.Fields = append(bad.Fields, FieldError{"step", string(req.Act.Action) + " needs a step"})
+	}
+	for path, raw := range map[string]json.RawMessage{"output": req.Act.Output, "payload": req.Act.Payload} {
+		if len(raw) > 0 && !json.Valid(raw) {
+			bad.Fields = append(bad.Fields, FieldError{path, "want JSON"})
+		}
+	}
+	if len(bad.Fields) > 0 {
+		return bad
+	}
+	return nil
+}
+
+func (e *Engine) refused(err error) error {
+	e.cfg.Observer.Refused(err.Error())
+	return err
+}

@@ -1,0 +1,116 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+
+	"github.com/skaldhq/skald/orchestrator/saga"
+)
+
+// applyStart starts a saga, or answers with the one that has the key.
+func (c *committer) applyStart(ctx context.Context, tx Tx, f *forming, it *item, claims map[Claim]int) error {
+	req := it.start
+	if req.Key != "" {
+		own := Claim{Kind: ClaimBusinessKey, Tenant: req.Tenant, Saga: req.Saga, Key: req.Key}
+		if got := tx.Claimed(claims[own]); !got.Won {
+			taken, err := c.keyTaken(ctx, tx, f, it, got)
+			if taken || err != nil {
+				return err
+			}
+		}
+	}
+	w := f.begin(it.id, it.def)
+	d, err := f.decide(w, it.event)
+	if err != nil {
+		f.drop(it.id)
+		it.fail(err)
+		return nil
+	}
+	c.reply(f, it, answer{Started: &Started{ID: it.id, Saga: req.Saga, Version: it.def.Version, Key: req.Key, Tenant: req.Tenant,
+		Status: d.Next.Status, Revision: 1, CreatedAt: d.Next.CreatedAt}})
+	return nil
+}
+
+// reply answers once the batch is committed, and keeps the answer under the request's Idempotency-Key.
+func (c *committer) reply(f *forming, it *item, a answer) {
+	switch {
+	case it.start != nil:
+		f.keep(it.start.Tenant, it.start.IdempotencyKey, a)
+	case it.act != nil:
+		f.keep(it.act.Tenant, it.act.IdempotencyKey, a)
+	}
+	f.answers = append(f.answers, func() { it.answer(a) })
+}
+
+// keyTaken judges a start whose business key another saga has (design section 8). It reports whether the start is answered; if
+// not, the key is given to the new saga.
+func (c *committer) keyTaken(ctx context.Context, tx Tx, f *forming, it *item, got Claimed) (bool, error) {
+	req := it.start
+	old, ok := f.sagas[got.ID]
+	in := saga.Instance{}
+	if ok {
+		in = old.in
+	} else {
+		if err := tx.Load(ctx, []saga.ID{got.ID}); err != nil {
+			return false, err
+		}
+		row := tx.Row(got.ID)
+		if row.State == RowBusy {
+			return true, &waitError{it}
+		}
+		in = row.Instance // the zero instance where its partition has been detached: it ended long ago
+	}
+	var mine Claim
+	for _, cl := range it.claims() {
+		if cl.Kind == ClaimBusinessKey {
+			mine = cl
+		}
+	}
+	same := got.Hash == mine.Hash
+	found := answer{Started: &Started{ID: got.ID, Saga: in.Saga, Version: in.Version, Key: req.Key, Tenant: req.Tenant, Status: in.Status,
+		Revision: in.Revision, CreatedAt: in.CreatedAt, Existing: true}}
+	use := func(why string) answer {
+		return answer{KeyInUse: &KeyInUseError{Key: req.Key, ID: got.ID, Status: in.Status, Why: why}}
+	}
+	live := !in.ID.IsZero() && !in.Status.Terminal()
+	final := in.Status == saga.Completed && req.Reuse != ReuseAllow || !in.ID.IsZero() && req.Reuse == ReuseNever
+	switch {
+	case (live || final) && same:
+		c.reply(f, it, found)
+	case live:
+		c.reply(f, it, use("a live saga with another input has it"))
+	case final:
+		c.reply(f, it, use("an ended saga with another input has it, and `reuse` does not allow it again"))
+	default:
+		f.batch.Rekeys = append(f.batch.Rekeys, Rekey{Tenant: req.Tenant, Saga: req.Saga, Key: req.Key, From: got.ID, To: it.id, Hash: mine.Hash})
+		return false, nil
+	}
+	return true, nil
+}
+
+// applyAct judges an operator's action; it and its audit row are one transaction.
+func (c *committer) applyAct(f *forming, w *working, it *item) {
+	req := it.act
+	if w.in.Tenant != req.Tenant {
+		c.reply(f, it, answer{NotFound: true})
+		return
+	}
+	before := w.in.Revision
+	if req.IfRevision != 0 && req.IfRevision != before {
+		c.reply(f, it, answer{Revision: true})
+		return
+	}
+	d, err := f.decide(w, it.event)
+	var refused *saga.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		c.reply(f, it, answer{Refused: refused})
+		return
+	case err != nil:
+		f.answers = append(f.answers, func() { it.fail(err) })
+		return
+	}
+	f.batch.Audit = append(f.batch.Audit, Audit{Tenant: req.Tenant, Actor: req.Act.By, Action: "saga." + string(req.Act.Action), Saga: req.ID,
+		Target: req.Act.Step, Reason: req.Act.Reason, RequestID: req.RequestID, Before: before, After: w.in.Revision})
+	c.reply(f, it, answer{Acted: &Acted{ID: req.ID, Status: w.in.Status, Revision: w.in.Revision, Pending: d.Pending, Changed: d.Outcome == saga.Applied, Why: d.Why}})
+}

@@ -1,0 +1,281 @@
+package orchestrator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/skaldhq/skald/orchestrator/saga"
+)
+
+// Engine runs sagas. Its methods are safe for concurrent use; requests are answered while Run runs.
+type Engine struct {
+	cfg       Config
+	registry  *registry
+	health    *health
+	intake    Queue[*item]
+	outgoing  Queue[outgoing]
+	clock     Clock
+	random    Random
+	committer *committer
+	workers   []worker // all but the committer and the relay, which outlive them to drain
+	relay     *relay
+}
+
+type worker interface{ run(ctx context.Context) }
+
+// New makes an engine; nothing runs before Run. It fails when something required is missing.
+func New(cfg Config) (*Engine, error) {
+	for name, missing := range map[string]bool{"Store": cfg.Store == nil, "Reader": cfg.Reader == nil, "Definitions": cfg.Definitions == nil,
+		"Broker": cfg.Broker == nil, "Encoder": cfg.Encoder == nil} {
+		if missing {
+			return nil, fmt.Errorf("make engine: %s is missing", name)
+		}
+	}
+	cfg.setDefaults()
+	return assemble(cfg, wallClock{}, globalRandom{}, newLanes[*item](cfg.IntakeReplies, cfg.IntakeStarts), newLanes[outgoing](1024, 1)), nil
+}
+
+// assemble wires the workers to their ports; the simulation brings its own.
+func assemble(cfg Config, clock Clock, random Random, intake Queue[*item], out Queue[outgoing]) *Engine {
+	e := &Engine{cfg: cfg, clock: clock, random: random, intake: intake, outgoing: out, health: &health{now: clock.Now}, registry: newRegistry(cfg.Definitions, clock)}
+	pending := &acks{}
+	timers := newTimers(clock, intake)
+	e.committer = &committer{cfg: &e.cfg, store: cfg.Store, encoder: cfg.Encoder, log: cfg.Logger, observer: cfg.Observer, clock: clock, random: random,
+		registry: e.registry, intake: intake, outgoing: out, acks: pending, timers: timers, health: e.health, mark: cfg.Broker.Mark}
+	e.relay = &relay{broker: cfg.Broker, queue: out, intake: intake, acks: pending, clock: clock, observer: cfg.Observer, log: cfg.Logger}
+	e.workers = []worker{
+		&receiver{broker: cfg.Broker, intake: intake, clock: clock, health: e.health, log: cfg.Logger},
+		&sweeper{cfg: &e.cfg, store: cfg.Store, reader: cfg.Reader, intake: intake, outgoing: out, clock: clock, health: e.health, log: cfg.Logger},
+		&keeper{cfg: &e.cfg, store: cfg.Store, clock: clock, health: e.health, log: cfg.Logger},
+		timers,
+	}
+	return e
+}
+
+func (c *Config) setDefaults() {
+	def := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	def(&c.BatchEvents, 512)
+	def(&c.BatchBytes, 4<<20)
+	def(&c.IntakeReplies, 4096)
+	def(&c.IntakeStarts, 4096)
+	def(&c.OutboxLimit, 10_000)
+	def(&c.SweepLimit, 1000)
+	span := func(v *time.Duration, d time.Duration) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	span(&c.SweepEvery, 2*time.Second)
+	span(&c.KeepEvery, time.Hour)
+	span(&c.DrainLimit, 30*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
+}
+
+// Run runs the workers until ctx ends, then drains: no new work is taken, what is in hand is committed and published, within
+// Config.DrainLimit (L8). It returns nil after a full drain.
+func (e *Engine) Run(ctx context.Context) error {
+	drain, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	// Two stages: intake first, so that the committer and the relay see an end of their queues.
+	var taking, giving sync.WaitGroup
+	e.health.run(true, false)
+	for _, w := range e.workers {
+		taking.Go(func() { w.run(ctx) })
+	}
+	committing, committed := context.WithCancel(drain)
+	publishing, published := context.WithCancel(drain)
+	defer committed()
+	defer published()
+	done := make(chan struct{})
+	giving.Go(func() { e.committer.run(committing) })
+	giving.Go(func() { e.relay.run(publishing) })
+	<-ctx.Done()
+	e.health.run(true, true)
+	began := e.clock.Now()
+	go func() { // owned by Run: it ends when both groups have, or Run gives up on them
+		defer close(done)
+		taking.Wait()
+		for e.outgoing.Len() > 0 || e.intake.Len() > 0 {
+			e.clock.Sleep(drain, tick)
+			if drain.Err() != nil {
+				return
+			}
+		}
+		committed()
+		published()
+		giving.Wait()
+		e.committer.flush(drain)
+	}()
+	select {
+	case <-done:
+		e.health.run(false, true)
+		e.cfg.Logger.Info("drained", "took", e.clock.Now().Sub(began))
+		return nil
+	case <-time.After(e.cfg.DrainLimit):
+		return fmt.Errorf("drain within %s: %d events and %d outbox rows are left to other replicas", e.cfg.DrainLimit, e.intake.Len(), e.outgoing.Len())
+	}
+}
+
+// Ready is nil, or says why this replica should get no traffic.
+func (e *Engine) Ready() error { return e.health.ready() }
+
+// Reader is what the API reads from.
+func (e *Engine) Reader() Reader { return e.cfg.Reader }
+
+// Definitions is where definitions are kept.
+func (e *Engine) Definitions() Definitions { return e.cfg.Definitions }
+
+// submit hands an item to the committer and waits for its answer.
+func (e *Engine) submit(ctx context.Context, it *item) (answer, error) {
+	if err := e.health.refusesAll(); err != nil {
+		return answer{}, e.refused(err)
+	}
+	answered := make(chan answer, 1)
+	it.done = func(a answer) {
+		select {
+		case answered <- a:
+		default: // an item is answered once; a second answer could only follow a failed retry
+		}
+	}
+	if !e.intake.Offer(LaneStarts, it) {
+		return answer{}, e.refused(&OverloadedError{Why: "too many requests wait", RetryAfter: time.Second})
+	}
+	select {
+	case a := <-answered:
+		return a, a.failure()
+	case <-ctx.Done():
+		return answer{}, ctx.Err()
+	}
+}
+
+// lanes is a Queue of two bounded lanes.
+type lanes[T any] struct {
+	mu    sync.Mutex // guards items
+	items [2][]T
+	limit [2]int
+	some  chan struct{} // holds a token while something may wait
+	room  chan struct{} // holds a token after something was taken
+}
+
+func newLanes[T any](replies, starts int) *lanes[T] {
+	return &lanes[T]{limit: [2]int{replies, starts}, some: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (q *lanes[T]) Offer(lane Lane, v T) bool {
+	q.mu.Lock()
+	full := len(q.items[lane]) >= q.limit[lane]
+	if !full {
+		q.items[lane] = append(q.items[lane], v)
+	}
+	q.mu.Unlock()
+	if !full {
+		signal(q.some)
+	}
+	return !full
+}
+
+func (q *lanes[T]) Put(ctx context.Context, lane Lane, vs ...T) error {
+	for _, v := range vs {
+		for !q.Offer(lane, v) {
+			select {
+			case <-q.room:
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(20 * time.Millisecond): // the token may have gone to another that waits
+			}
+		}
+	}
+	return nil
+}
+
+func (q *lanes[T]) Take(ctx context.Context, limit int, wait time.Duration) []T {
+	if out := q.take(limit); len(out) > 0 {
+		return out
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		select {
+		case <-q.some:
+			if out := q.take(limit); len(out) > 0 {
+				return out
+			}
+		case <-ctx.Done():
+			return q.take(limit)
+		case <-timer.C:
+			return q.take(limit)
+		}
+	}
+}
+
+func (q *lanes[T]) take(limit int) []T {
+	q.mu.Lock()
+	var out []T
+	for i := range q.items {
+		n := min(limit-len(out), len(q.items[i]))
+		out = append(out, q.items[i][:n]...)
+		q.items[i] = q.items[i][n:]
+		if len(q.items[i]) == 0 {
+			q.items[i] = nil
+		}
+	}
+	left := len(q.items[0])+len(q.items[1]) > 0
+	q.mu.Unlock()
+	if len(out) > 0 {
+		signal(q.room)
+	}
+	if left {
+		signal(q.some)
+	}
+	return out
+}
+
+func (q *lanes[T]) Len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items[0]) + len(q.items[1])
+}
+
+// wallClock is the machine's clock.
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+func (wallClock) Sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+type globalRandom struct{}
+
+func (globalRandom) Uint64() uint64 { return rand.Uint64() }
+
+type nobody struct{}
+
+func (nobody) Committed(BatchStats, []saga.Instance)  {}
+func (nobody) Published(int, int, int, time.Duration) {}
+func (nobody) Refused(string)                         {}

@@ -1,0 +1,67 @@
+package orchestrator
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/skaldhq/skald/orchestrator/saga"
+)
+
+// takeAgain is when a row that a sweep has taken may be taken again.
+const takeAgain = 10 * time.Second
+
+// sweeper looks for what is overdue: sagas whose wake time has passed, and outbox rows that nobody published. It is the truth
+// behind every timer and hint (L2, L3, L6).
+type sweeper struct {
+	cfg      *Config
+	store    Store
+	reader   Reader
+	intake   Queue[*item]
+	outgoing Queue[outgoing]
+	clock    Clock
+	health   *health
+	log      *slog.Logger
+}
+
+func (s *sweeper) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		s.sweep(ctx)
+		s.clock.Sleep(ctx, s.cfg.SweepEvery)
+	}
+}
+
+func (s *sweeper) sweep(ctx context.Context) {
+	due, err := s.store.Due(ctx, s.cfg.SweepLimit)
+	if err != nil {
+		s.failed(ctx, "sagas", err)
+		return
+	}
+	for _, id := range due {
+		if err := s.intake.Put(ctx, LaneReplies, &item{id: id, event: saga.Event{Body: saga.Woken{}}}); err != nil {
+			return
+		}
+	}
+	rows, err := s.store.TakeOverdue(ctx, relayRows, takeAgain)
+	if err != nil {
+		s.failed(ctx, "the outbox", err)
+		return
+	}
+	for _, row := range rows {
+		if err := s.outgoing.Put(ctx, LaneReplies, outgoing{row: row}); err != nil {
+			return
+		}
+	}
+	depth, err := s.reader.OutboxDepth(ctx, s.cfg.OutboxLimit)
+	if err != nil {
+		s.failed(ctx, "the outbox", err)
+		return
+	}
+	s.health.outbox(depth >= s.cfg.OutboxLimit)
+}
+
+func (s *sweeper) failed(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		s.log.WarnContext(ctx, "sweeping is tried again", "what", what, "error", err)
+	}
+}

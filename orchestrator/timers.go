@@ -1,0 +1,83 @@
+package orchestrator
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/skaldhq/skald/orchestrator/saga"
+)
+
+// tick is how precise timers are.
+const tick = 10 * time.Millisecond
+
+// timers are the precise timers of the sagas that this replica committed last, those due within PreciseWithin: about 64 bytes
+// each. They measure with the replica's clock how much of the database's time is left; an early one is harmless, a lost one is
+// found by the sweep.
+type timers struct {
+	clock  Clock
+	intake Queue[*item]
+
+	mu    sync.Mutex // guards what follows
+	due   map[saga.ID]timer
+	slots map[int64][]saga.ID // by tick; an id whose timer has moved on is skipped
+	next  int64               // the first tick not looked at yet
+}
+
+type timer struct {
+	tick     int64
+	revision int64
+}
+
+func newTimers(clock Clock, intake Queue[*item]) *timers {
+	t := &timers{clock: clock, intake: intake, due: map[saga.ID]timer{}, slots: map[int64][]saga.ID{}}
+	t.next = t.ticks(clock.Now())
+	return t
+}
+
+func (t *timers) ticks(at time.Time) int64 { return at.UnixNano() / int64(tick) }
+
+// set replaces the timer of a saga: it fires after d, unless the saga has another revision by then.
+func (t *timers) set(id saga.ID, revision int64, d time.Duration, alive bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !alive || d > PreciseWithin {
+		delete(t.due, id)
+		return
+	}
+	at := max(t.ticks(t.clock.Now().Add(d))+1, t.next)
+	if old, ok := t.due[id]; ok && old.tick == at {
+		t.due[id] = timer{at, revision}
+		return
+	}
+	t.due[id] = timer{at, revision}
+	t.slots[at] = append(t.slots[at], id)
+}
+
+// fire takes what is due by now.
+func (t *timers) fire() []*item {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []*item
+	for now := t.ticks(t.clock.Now()); t.next <= now; t.next++ {
+		for _, id := range t.slots[t.next] {
+			if tm, ok := t.due[id]; ok && tm.tick == t.next {
+				delete(t.due, id)
+				out = append(out, &item{id: id, event: saga.Event{Body: saga.Woken{}}, revision: tm.revision})
+			}
+		}
+		delete(t.slots, t.next)
+	}
+	return out
+}
+
+func (t *timers) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if due := t.fire(); len(due) > 0 {
+			if err := t.intake.Put(ctx, LaneReplies, due...); err != nil {
+				return
+			}
+		}
+		t.clock.Sleep(ctx, tick)
+	}
+}

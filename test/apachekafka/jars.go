@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,8 @@ func jars(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cacheDir, "apache-kafka-"+Version)
+	// The sum of the list of jars is part of the name: a changed list is fetched anew.
+	dir := filepath.Join(cacheDir, fmt.Sprintf("apache-kafka-%s-%08x", Version, crc32.ChecksumIEEE(pom)))
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}

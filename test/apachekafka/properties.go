@@ -32,6 +32,9 @@ func (s *Server) properties(controllerPort int, more map[string]string) string {
 		"group.initial.rebalance.delay.ms":                 "0",
 		"group.min.session.timeout.ms":                     "1000",
 		"controlled.shutdown.enable":                       "false",
+		// A broker that was killed comes back only when its old session has expired.
+		"broker.session.timeout.ms":    "3000",
+		"broker.heartbeat.interval.ms": "500",
 	}
 	maps.Copy(settings, more)
 	var b strings.Builder

@@ -65,11 +65,8 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	classPath := filepath.Join(lib, "*")
-	// The id is fixed, so that a broker that starts again on its data is the same cluster.
-	format := exec.CommandContext(ctx, "java", "-cp", classPath, "kafka.tools.StorageTool", "format",
-		"--cluster-id", "5L6g3nShT-eMCtK--X86sw", "--config", properties, "--ignore-formatted")
-	if out, err := format.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("format Kafka's storage in %s: %w\n%s", dir, err, out)
+	if err := format(ctx, classPath, dir, properties); err != nil {
+		return nil, err
 	}
 	logFile, err := os.Create(s.logPath())
 	if err != nil {
@@ -85,6 +82,19 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, errors.Join(err, s.Kill())
 	}
 	return s, nil
+}
+
+// format prepares a new data folder. The cluster's id is fixed: it has no meaning here.
+func format(ctx context.Context, classPath, dir, properties string) error {
+	if _, err := os.Stat(filepath.Join(dir, "data", "meta.properties")); err == nil {
+		return nil
+	}
+	cmd := exec.CommandContext(ctx, "java", "-cp", classPath, "kafka.tools.StorageTool", "format",
+		"--cluster-id", "5L6g3nShT-eMCtK--X86sw", "--config", properties)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("format Kafka's storage in %s: %w\n%s", dir, err, out)
+	}
+	return nil
 }
 
 // Addr is the bootstrap address, as host:port.

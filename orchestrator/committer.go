@@ -30,8 +30,8 @@ type committer struct {
 	clock    Clock
 	random   Random
 	registry *registry
-	intake   Queue[*item]
-	outgoing Queue[outgoing]
+	intake   *queue[*item]
+	outgoing *queue[outgoing]
 	acks     *acks
 	timers   *timers
 	health   *health
@@ -283,7 +283,7 @@ func (c *committer) after(ctx context.Context, f *forming, events int, took time
 		for i := range row.Indexes {
 			row.Indexes[i] = i
 		}
-		if !c.outgoing.Offer(LaneReplies, outgoing{row: row}) {
+		if !c.outgoing.Offer(laneReplies, outgoing{row: row}) {
 			c.log.WarnContext(ctx, "publishing is behind; the outbox is sent later", "batch", row.Batch)
 		}
 	}

@@ -5,6 +5,6 @@
 // saga.Decide is called for each event. (5) One transaction stores instances, history and outbox. (6) After the commit, the
 // records go to Kafka, keyed by saga id. (7) A participant handles the command and replies. (8) The reply enters at (2).
 //
-// The workers (committer, relay, sweeper, keeper, reader) are straight-line code over ports: Store, Broker, Queue, Clock.
+// The workers (committer, relay, sweeper, keeper, reader) are straight-line code over ports: Store, Broker, Clock, Signal.
 // Goroutines and channels are in run.go and in the adapters alone, so the simulation runs the same code as production.
 package orchestrator

@@ -11,7 +11,7 @@ import (
 // receiver reads replies and hands them to the committer. A full intake stops the reading; nothing is dropped.
 type receiver struct {
 	broker Broker
-	intake Queue[*item]
+	intake *queue[*item]
 	clock  Clock
 	health *health
 	log    *slog.Logger
@@ -27,7 +27,7 @@ func (r *receiver) run(ctx context.Context) {
 		}
 		for i := range deliveries {
 			d := &deliveries[i]
-			if err := r.intake.Put(ctx, LaneReplies, &item{id: d.Saga, event: saga.Event{ID: d.ID, Body: d.Reply}, delivery: d}); err != nil {
+			if err := r.intake.Put(ctx, laneReplies, &item{id: d.Saga, event: saga.Event{ID: d.ID, Body: d.Reply}, delivery: d}); err != nil {
 				return // stopping: what is not marked is read again
 			}
 		}

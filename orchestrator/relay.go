@@ -18,8 +18,8 @@ const relayRows = 64
 // relay publishes what is committed, in the order of commits. It never has a transaction open.
 type relay struct {
 	broker   Broker
-	queue    Queue[outgoing]
-	intake   Queue[*item]
+	queue    *queue[outgoing]
+	intake   *queue[*item]
 	acks     *acks
 	clock    Clock
 	observer Observer
@@ -91,7 +91,7 @@ func (r *relay) refused(ctx context.Context, row OutboxRow, record Record, cause
 	if verb == saga.Probe {
 		verb = saga.Execute
 	}
-	err := r.intake.Put(ctx, LaneReplies, &item{id: record.Saga, event: saga.Event{ID: row.Batch.String(), Body: saga.PublishRefused{Step: record.Step,
+	err := r.intake.Put(ctx, laneReplies, &item{id: record.Saga, event: saga.Event{ID: row.Batch.String(), Body: saga.PublishRefused{Step: record.Step,
 		Verb: verb, Edition: record.Edition, Attempt: record.Attempt, MaybeSent: row.MaybeSent, Message: cause.Error()}}})
 	if err != nil { // stopping: the attempt times out, is sent again and refused again
 		r.log.WarnContext(ctx, "a refused record is told to its saga later", "saga_id", record.Saga, "error", err)

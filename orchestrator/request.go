@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/skaldhq/skald/orchestrator/definition"
 	"github.com/skaldhq/skald/orchestrator/saga"
@@ -146,20 +147,28 @@ func schemaFields(err error) []FieldError {
 // Act does an operator's action and returns once it is committed. Errors: *saga.RefusedError, *InputError, ErrNotFound,
 // ErrRevision, ErrIdempotency, *OverloadedError, ErrStopping.
 func (e *Engine) Act(ctx context.Context, req ActRequest) (Acted, error) {
-	if err := checkAct(&req); err != nil {
+	it, err := actItem(&req)
+	if err != nil {
 		return Acted{}, err
 	}
-	it := &item{id: req.ID, act: &req, event: saga.Event{ID: req.RequestID, Body: req.Act}}
-	it.hash = requestHash(struct {
-		ID  saga.ID
-		Act saga.Acted
-		Rev int64
-	}{req.ID, req.Act, req.IfRevision})
 	a, err := e.submit(ctx, it)
 	if err != nil {
 		return Acted{}, err
 	}
 	return *a.Acted, nil
+}
+
+func actItem(req *ActRequest) (*item, error) {
+	if err := checkAct(req); err != nil {
+		return nil, err
+	}
+	it := &item{id: req.ID, act: req, event: saga.Event{ID: req.RequestID, Body: req.Act}}
+	it.hash = requestHash(struct {
+		ID  saga.ID
+		Act saga.Acted
+		Rev int64
+	}{req.ID, req.Act, req.IfRevision})
+	return it, nil
 }
 
 // DryRun answers what an action would come to, by the same Decide; nothing is stored. Errors as of Act.
@@ -207,6 +216,53 @@ func checkAct(req *ActRequest) error {
 		return bad
 	}
 	return nil
+}
+
+// offer hands an item to the committer, which calls its done; an error says that it was not taken.
+func (e *Engine) offer(it *item) error {
+	if err := e.health.refusesAll(); err != nil {
+		return e.refused(err)
+	}
+	if !e.intake.Offer(laneStarts, it) {
+		return e.refused(&OverloadedError{Why: "too many requests wait", RetryAfter: time.Second})
+	}
+	return nil
+}
+
+// OfferStart is Start for a caller that cannot wait: done is called with the answer, from the committer. An error says that the
+// start was not taken, and done is never called.
+func (e *Engine) OfferStart(ctx context.Context, req StartRequest, done func(Started, error)) error {
+	if err := e.health.refusesStarts(); err != nil {
+		return e.refused(err)
+	}
+	it, err := e.startItem(ctx, &req)
+	if err != nil {
+		return err
+	}
+	it.done = func(a answer) {
+		if err := a.failure(); err != nil || a.Started == nil {
+			done(Started{}, err)
+			return
+		}
+		done(*a.Started, nil)
+	}
+	return e.offer(it)
+}
+
+// OfferAct is Act for a caller that cannot wait, as OfferStart.
+func (e *Engine) OfferAct(req ActRequest, done func(Acted, error)) error {
+	it, err := actItem(&req)
+	if err != nil {
+		return err
+	}
+	it.done = func(a answer) {
+		if err := a.failure(); err != nil || a.Acted == nil {
+			done(Acted{}, err)
+			return
+		}
+		done(*a.Acted, nil)
+	}
+	return e.offer(it)
 }
 
 func (e *Engine) refused(err error) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,8 +17,8 @@ type Engine struct {
 	cfg       Config
 	registry  *registry
 	health    *health
-	intake    Queue[*item]
-	outgoing  Queue[outgoing]
+	intake    *queue[*item]
+	outgoing  *queue[outgoing]
 	clock     Clock
 	random    Random
 	committer *committer
@@ -27,6 +28,22 @@ type Engine struct {
 
 type worker interface{ run(ctx context.Context) }
 
+// Worker is one of the engine's loops. Run returns when ctx has ended and what is in hand is done.
+type Worker struct {
+	Name string
+	Run  func(ctx context.Context)
+}
+
+// Workers are the engine's loops, for a caller that runs them itself instead of Run; the engine takes requests from then on.
+func (e *Engine) Workers() []Worker {
+	e.health.run(true, false)
+	out := []Worker{{"committer", e.committer.run}, {"relay", e.relay.run}}
+	for _, w := range e.workers {
+		out = append(out, Worker{strings.TrimPrefix(fmt.Sprintf("%T", w), "*orchestrator."), w.run})
+	}
+	return out
+}
+
 // New makes an engine; nothing runs before Run. It fails when something required is missing.
 func New(cfg Config) (*Engine, error) {
 	for name, missing := range map[string]bool{"Store": cfg.Store == nil, "Reader": cfg.Reader == nil, "Definitions": cfg.Definitions == nil,
@@ -35,15 +52,26 @@ func New(cfg Config) (*Engine, error) {
 			return nil, fmt.Errorf("make engine: %s is missing", name)
 		}
 	}
-	cfg.setDefaults()
-	return assemble(cfg, wallClock{}, globalRandom{}, newLanes[*item](cfg.IntakeReplies, cfg.IntakeStarts), newLanes[outgoing](1024, 1)), nil
+	return Assemble(cfg, Ports{Clock: wallClock{}, Random: globalRandom{}, Signal: newSignal}), nil
 }
 
-// assemble wires the workers to their ports; the simulation brings its own.
-func assemble(cfg Config, clock Clock, random Random, intake Queue[*item], out Queue[outgoing]) *Engine {
+// Ports are what the workers have of the machine that they run on.
+type Ports struct {
+	Clock  Clock
+	Random Random
+	Signal func() Signal // makes one
+}
+
+// Assemble wires the workers to their ports. New does it for production; the simulation brings ports of its own and runs the
+// Workers itself.
+func Assemble(cfg Config, ports Ports) *Engine {
+	cfg.setDefaults()
+	clock, random := ports.Clock, ports.Random
+	intake := newQueue[*item](ports, cfg.IntakeReplies, cfg.IntakeStarts)
+	out := newQueue[outgoing](ports, 1024, 1)
 	e := &Engine{cfg: cfg, clock: clock, random: random, intake: intake, outgoing: out, health: &health{now: clock.Now}, registry: newRegistry(cfg.Definitions, clock)}
 	pending := &acks{}
-	timers := newTimers(clock, intake)
+	timers := newTimers(clock, ports.Signal(), intake)
 	e.committer = &committer{cfg: &e.cfg, store: cfg.Store, encoder: cfg.Encoder, log: cfg.Logger, observer: cfg.Observer, clock: clock, random: random,
 		registry: e.registry, intake: intake, outgoing: out, acks: pending, timers: timers, health: e.health, mark: cfg.Broker.Mark}
 	e.relay = &relay{broker: cfg.Broker, queue: out, intake: intake, acks: pending, clock: clock, observer: cfg.Observer, log: cfg.Logger}
@@ -140,9 +168,6 @@ func (e *Engine) Definitions() Definitions { return e.cfg.Definitions }
 
 // submit hands an item to the committer and waits for its answer.
 func (e *Engine) submit(ctx context.Context, it *item) (answer, error) {
-	if err := e.health.refusesAll(); err != nil {
-		return answer{}, e.refused(err)
-	}
 	answered := make(chan answer, 1)
 	it.done = func(a answer) {
 		select {
@@ -150,8 +175,8 @@ func (e *Engine) submit(ctx context.Context, it *item) (answer, error) {
 		default: // an item is answered once; a second answer could only follow a failed retry
 		}
 	}
-	if !e.intake.Offer(LaneStarts, it) {
-		return answer{}, e.refused(&OverloadedError{Why: "too many requests wait", RetryAfter: time.Second})
+	if err := e.offer(it); err != nil {
+		return answer{}, err
 	}
 	select {
 	case a := <-answered:
@@ -161,99 +186,26 @@ func (e *Engine) submit(ctx context.Context, it *item) (answer, error) {
 	}
 }
 
-// lanes is a Queue of two bounded lanes.
-type lanes[T any] struct {
-	mu    sync.Mutex // guards items
-	items [2][]T
-	limit [2]int
-	some  chan struct{} // holds a token while something may wait
-	room  chan struct{} // holds a token after something was taken
-}
+// channelSignal is a Signal between goroutines.
+type channelSignal struct{ token chan struct{} }
 
-func newLanes[T any](replies, starts int) *lanes[T] {
-	return &lanes[T]{limit: [2]int{replies, starts}, some: make(chan struct{}, 1), room: make(chan struct{}, 1)}
-}
+func newSignal() Signal { return channelSignal{make(chan struct{}, 1)} }
 
-func signal(c chan struct{}) {
+func (s channelSignal) Notify() {
 	select {
-	case c <- struct{}{}:
-	default:
+	case s.token <- struct{}{}:
+	default: // there is one already
 	}
 }
 
-func (q *lanes[T]) Offer(lane Lane, v T) bool {
-	q.mu.Lock()
-	full := len(q.items[lane]) >= q.limit[lane]
-	if !full {
-		q.items[lane] = append(q.items[lane], v)
-	}
-	q.mu.Unlock()
-	if !full {
-		signal(q.some)
-	}
-	return !full
-}
-
-func (q *lanes[T]) Put(ctx context.Context, lane Lane, vs ...T) error {
-	for _, v := range vs {
-		for !q.Offer(lane, v) {
-			select {
-			case <-q.room:
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(20 * time.Millisecond): // the token may have gone to another that waits
-			}
-		}
-	}
-	return nil
-}
-
-func (q *lanes[T]) Take(ctx context.Context, limit int, wait time.Duration) []T {
-	if out := q.take(limit); len(out) > 0 {
-		return out
-	}
-	timer := time.NewTimer(wait)
+func (s channelSignal) Wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
-	for {
-		select {
-		case <-q.some:
-			if out := q.take(limit); len(out) > 0 {
-				return out
-			}
-		case <-ctx.Done():
-			return q.take(limit)
-		case <-timer.C:
-			return q.take(limit)
-		}
+	select {
+	case <-s.token:
+	case <-ctx.Done():
+	case <-timer.C:
 	}
-}
-
-func (q *lanes[T]) take(limit int) []T {
-	q.mu.Lock()
-	var out []T
-	for i := range q.items {
-		n := min(limit-len(out), len(q.items[i]))
-		out = append(out, q.items[i][:n]...)
-		q.items[i] = q.items[i][n:]
-		if len(q.items[i]) == 0 {
-			q.items[i] = nil
-		}
-	}
-	left := len(q.items[0])+len(q.items[1]) > 0
-	q.mu.Unlock()
-	if len(out) > 0 {
-		signal(q.room)
-	}
-	if left {
-		signal(q.some)
-	}
-	return out
-}
-
-func (q *lanes[T]) Len() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.items[0]) + len(q.items[1])
 }
 
 // wallClock is the machine's clock.

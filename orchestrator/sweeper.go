@@ -17,8 +17,8 @@ type sweeper struct {
 	cfg      *Config
 	store    Store
 	reader   Reader
-	intake   Queue[*item]
-	outgoing Queue[outgoing]
+	intake   *queue[*item]
+	outgoing *queue[outgoing]
 	clock    Clock
 	health   *health
 	log      *slog.Logger
@@ -38,7 +38,7 @@ func (s *sweeper) sweep(ctx context.Context) {
 		return
 	}
 	for _, id := range due {
-		if err := s.intake.Put(ctx, LaneReplies, &item{id: id, event: saga.Event{Body: saga.Woken{}}}); err != nil {
+		if err := s.intake.Put(ctx, laneReplies, &item{id: id, event: saga.Event{Body: saga.Woken{}}}); err != nil {
 			return
 		}
 	}
@@ -48,7 +48,7 @@ func (s *sweeper) sweep(ctx context.Context) {
 		return
 	}
 	for _, row := range rows {
-		if err := s.outgoing.Put(ctx, LaneReplies, outgoing{row: row}); err != nil {
+		if err := s.outgoing.Put(ctx, laneReplies, outgoing{row: row}); err != nil {
 			return
 		}
 	}

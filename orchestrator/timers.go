@@ -16,12 +16,14 @@ const tick = 10 * time.Millisecond
 // found by the sweep.
 type timers struct {
 	clock  Clock
-	intake Queue[*item]
+	signal Signal // a timer was set that is due before the present wait ends
+	intake *queue[*item]
 
 	mu    sync.Mutex // guards what follows
 	due   map[saga.ID]timer
 	slots map[int64][]saga.ID // by tick; an id whose timer has moved on is skipped
 	next  int64               // the first tick not looked at yet
+	until int64               // the tick that run waits for
 }
 
 type timer struct {
@@ -29,8 +31,8 @@ type timer struct {
 	revision int64
 }
 
-func newTimers(clock Clock, intake Queue[*item]) *timers {
-	t := &timers{clock: clock, intake: intake, due: map[saga.ID]timer{}, slots: map[int64][]saga.ID{}}
+func newTimers(clock Clock, signal Signal, intake *queue[*item]) *timers {
+	t := &timers{clock: clock, signal: signal, intake: intake, due: map[saga.ID]timer{}, slots: map[int64][]saga.ID{}}
 	t.next = t.ticks(clock.Now())
 	return t
 }
@@ -52,6 +54,10 @@ func (t *timers) set(id saga.ID, revision int64, d time.Duration, alive bool) {
 	}
 	t.due[id] = timer{at, revision}
 	t.slots[at] = append(t.slots[at], id)
+	if at < t.until {
+		t.until = at
+		t.signal.Notify()
+	}
 }
 
 // fire takes what is due by now.
@@ -74,10 +80,23 @@ func (t *timers) fire() []*item {
 func (t *timers) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if due := t.fire(); len(due) > 0 {
-			if err := t.intake.Put(ctx, LaneReplies, due...); err != nil {
+			if err := t.intake.Put(ctx, laneReplies, due...); err != nil {
 				return
 			}
 		}
-		t.clock.Sleep(ctx, tick)
+		t.signal.Wait(ctx, t.wait())
 	}
+}
+
+// wait is how long nothing is due.
+func (t *timers) wait() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.ticks(t.clock.Now())
+	last := t.next + int64(PreciseWithin/tick) + 2
+	t.until = t.next
+	for t.until < last && len(t.slots[t.until]) == 0 {
+		t.until++
+	}
+	return time.Duration(max(t.until-now, 0)) * tick
 }

@@ -65,6 +65,9 @@ func (c *committer) take(ctx context.Context) []*item {
 	if len(c.later) > 0 {
 		wait = 2 * time.Millisecond
 	}
+	if ctx.Err() != nil && len(c.later) > 0 { // draining: taking does not wait any more
+		c.clock.Sleep(context.WithoutCancel(ctx), wait)
+	}
 	items := c.intake.Take(ctx, c.cfg.BatchEvents, wait)
 	items = append(c.later, items...)
 	c.later = nil

@@ -115,40 +115,34 @@ func (c *Config) setDefaults() {
 // Run runs the workers until ctx ends, then drains: no new work is taken, what is in hand is committed and published, within
 // Config.DrainLimit (L8). It returns nil after a full drain.
 func (e *Engine) Run(ctx context.Context) error {
-	drain, stop := context.WithCancel(context.WithoutCancel(ctx))
+	hard, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	// Two stages: intake first, so that the committer and the relay see an end of their queues.
-	var taking, giving sync.WaitGroup
+	committing, endCommitting := context.WithCancel(hard)
+	publishing, endPublishing := context.WithCancel(hard)
+	defer endCommitting()
+	defer endPublishing()
+	var taking, committer, relay sync.WaitGroup
 	e.health.run(true, false)
 	for _, w := range e.workers {
 		taking.Go(func() { w.run(ctx) })
 	}
-	committing, committed := context.WithCancel(drain)
-	publishing, published := context.WithCancel(drain)
-	defer committed()
-	defer published()
-	done := make(chan struct{})
-	giving.Go(func() { e.committer.run(committing) })
-	giving.Go(func() { e.relay.run(publishing) })
+	committer.Go(func() { e.committer.run(committing) })
+	relay.Go(func() { e.relay.run(publishing) })
 	<-ctx.Done()
 	e.health.run(true, true)
 	began := e.clock.Now()
-	go func() { // owned by Run: it ends when both groups have, or Run gives up on them
-		defer close(done)
+	drained := make(chan struct{})
+	go func() { // owned by Run: it ends when the workers have, at the latest when Run gives up on them
+		defer close(drained)
 		taking.Wait()
-		for e.outgoing.Len() > 0 || e.intake.Len() > 0 {
-			e.clock.Sleep(drain, tick)
-			if drain.Err() != nil {
-				return
-			}
-		}
-		committed()
-		published()
-		giving.Wait()
-		e.committer.flush(drain)
+		endCommitting()
+		committer.Wait()
+		endPublishing()
+		relay.Wait()
+		e.committer.flush(hard)
 	}()
 	select {
-	case <-done:
+	case <-drained:
 		e.health.run(false, true)
 		e.cfg.Logger.Info("drained", "took", e.clock.Now().Sub(began))
 		return nil

@@ -124,7 +124,6 @@ func (c *Config) client() *sarama.Config {
 	conf.Net.ReadTimeout = 10 * time.Second
 	conf.Net.WriteTimeout = 10 * time.Second
 	conf.Metadata.AllowAutoTopicCreation = false
-	conf.Metadata.Full = false
 	if c.TLS != nil {
 		conf.Net.TLS.Enable = true
 		conf.Net.TLS.Config = c.TLS
@@ -135,6 +134,7 @@ func (c *Config) client() *sarama.Config {
 
 func (c *Config) producer() *sarama.Config {
 	conf := c.client()
+	conf.Metadata.Full = false // of the topics in use, not of the whole cluster
 	conf.Producer.RequiredAcks = sarama.WaitForAll
 	conf.Producer.Idempotent = true
 	conf.Net.MaxOpenRequests = 1
@@ -151,6 +151,7 @@ func (c *Config) producer() *sarama.Config {
 
 func (c *Config) consumer() *sarama.Config {
 	conf := c.client()
+	conf.Metadata.Full = false // of the topics in use, not of the whole cluster
 	conf.Consumer.Return.Errors = true
 	conf.Consumer.IsolationLevel = sarama.ReadCommitted
 	conf.Consumer.Offsets.Initial = sarama.OffsetOldest

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/skaldhq/skald/participants/wire"
 )
 
 // Admin provisions topics and reads how far groups are. It connects for each call and keeps nothing open, and is safe for
@@ -23,7 +25,7 @@ func NewAdmin(cfg Config) (*Admin, error) {
 	return &Admin{cfg: cfg}, nil
 }
 
-// Ensured says what Ensure did; names in the order in which they were asked for.
+// Ensured says what Ensure did, each list sorted.
 type Ensured struct {
 	Made  []string
 	Found []string // were there already, as they are: their partitions and settings are not touched
@@ -41,7 +43,13 @@ func (a *Admin) Own() []string {
 // Ensure makes the topics that do not exist, with Config.Partitions and Config.Replication, and waits until all have leaders.
 // Doing it twice, or at the same time elsewhere, is harmless. On an error, topics made before it stay and are listed.
 func (a *Admin) Ensure(ctx context.Context, topics ...string) (Ensured, error) {
+	topics = slices.Compact(slices.Sorted(slices.Values(topics)))
 	var done Ensured
+	for _, topic := range topics {
+		if !wire.ValidTopic(topic) {
+			return done, fmt.Errorf("ensure topics: %q is no topic", topic)
+		}
+	}
 	err := a.with(ctx, func(admin sarama.ClusterAdmin) error {
 		for _, topic := range topics {
 			if err := ctx.Err(); err != nil {

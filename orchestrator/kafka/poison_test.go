@@ -1,0 +1,112 @@
+package kafka
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/IBM/sarama"
+	"github.com/stretchr/testify/require"
+
+	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/participants/wire"
+)
+
+// L5: poison delays only itself, and comes out as it went in.
+func TestFetch_PoisonAmongReplies(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	reasons := make(chan string, 100)
+	broker := b.open(t, func(c *Config) { c.Hooks.Poisoned = func(reason string) { reasons <- reason } })
+	cases := poisonCases()
+	var sent []wire.Record
+	for _, c := range cases {
+		r := b.reply(sagaID(1), "reserve-items")
+		c.spoil(t, &r)
+		sent = append(sent, r)
+		b.send(t, r, b.reply(sagaID(1), "reserve-items"))
+	}
+	var poison []orchestrator.Delivery
+	good := 0
+	for _, d := range fetch(t, broker, 2*len(cases)) {
+		if d.Poison != nil {
+			poison = append(poison, d)
+		} else {
+			good++
+		}
+	}
+	require.Equal(t, len(cases), good)
+	require.Len(t, poison, len(cases))
+	require.Len(t, reasons, len(cases))
+	for i, c := range cases {
+		// Records of other keys are on other partitions; find each by what it is.
+		for _, d := range poison {
+			if d.Poison.Reason == c.reason && bytes.Equal(d.Poison.Key, sent[i].Key) && sameHeaders(d.Poison.Headers, sent[i].Headers) {
+				requirePoison(t, c, sent[i], d)
+				sent[i].Topic = ""
+				break
+			}
+		}
+		require.Empty(t, sent[i].Topic, "%s did not come out as it went in", c.name)
+	}
+	broker.Mark(poison)
+}
+
+func sameHeaders(got []orchestrator.Header, want []wire.Header) bool {
+	if len(got) != len(want) {
+		return false
+	}
+	for i := range got {
+		if got[i].Key != want[i].Key || got[i].Key != wire.HeaderSagaToken && !bytes.Equal(got[i].Value, want[i].Value) {
+			return false
+		}
+	}
+	return true
+}
+
+func TestFetch_TenMegabytes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.widen(t, b.cfg.Topics.Replies())
+	broker := b.open(t)
+	large := bytes.Repeat([]byte("x"), 10<<20)
+	large[0], large[len(large)-1] = '"', '"'
+	noJSON := bytes.Repeat([]byte("x"), 10<<20)
+	b.send(t,
+		b.reply(sagaID(1), "reserve-items"),
+		b.reply(sagaID(1), "reserve-items", func(r *wire.Reply) { r.Value = large }),
+		b.reply(sagaID(1), "reserve-items", func(r *wire.Reply) { r.Value = noJSON }),
+		b.reply(sagaID(1), "reserve-items"))
+	var got []orchestrator.Delivery
+	for len(got) < 4 { // marked as they come: they are more than may be unmarked
+		some := fetch1(t, broker)
+		broker.Mark(some)
+		got = append(got, some...)
+	}
+	require.Len(t, got, 4)
+	require.False(t, got[0].Reply.Oversized)
+	require.True(t, got[1].Reply.Oversized)
+	require.True(t, bytes.Equal(large, got[1].Raw.Value))
+	require.Equal(t, ReasonUnreadable, got[2].Poison.Reason)
+	require.True(t, bytes.Equal(noJSON, got[2].Poison.Value))
+	require.Nil(t, got[3].Poison)
+}
+
+func fetch1(t *testing.T, b *Broker) []orchestrator.Delivery {
+	t.Helper()
+	ctx := within(t)
+	some, err := b.Fetch(ctx)
+	require.NoError(t, err)
+	require.NoError(t, ctx.Err())
+	return some
+}
+
+// widen lets a topic take records of 32 MiB.
+func (b *testBundle) widen(t *testing.T, topic string) {
+	t.Helper()
+	limit := "33554432"
+	require.NoError(t, b.admin.with(within(t), func(admin sarama.ClusterAdmin) error {
+		return admin.IncrementalAlterConfig(sarama.TopicResource, topic, map[string]sarama.IncrementalAlterConfigsEntry{
+			"max.message.bytes": {Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &limit},
+		}, false)
+	}))
+}

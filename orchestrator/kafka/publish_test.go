@@ -1,0 +1,291 @@
+package kafka
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/skaldhq/skald/cmd/skald/embedded"
+	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/participants/wire"
+)
+
+func outcomes(list []orchestrator.Published) []orchestrator.PublishOutcome {
+	out := make([]orchestrator.PublishOutcome, len(list))
+	for i, p := range list {
+		out[i] = p.Outcome
+	}
+	return out
+}
+
+func TestPublish_SaysWhereRecordsStand(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	broker := b.open(t)
+	id := sagaID(1)
+	before := time.Now()
+	got := broker.Publish(within(t), []orchestrator.Record{b.record(id, "a"), b.record(id, "b")})
+	partition := wire.Partition([]byte(id.String()), b.cfg.Partitions)
+	for i, p := range got {
+		require.NoError(t, p.Err)
+		require.Equal(t, orchestrator.PublishAcked, p.Outcome)
+		require.Equal(t, partition, p.Partition, "murmur2, as in every SDK")
+		require.Equal(t, int64(i), p.Offset)
+		require.False(t, p.At.Before(before))
+	}
+	require.Empty(t, broker.Publish(within(t), nil))
+}
+
+func TestPublish_KeepsOrderPerKeyAndTopic(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	broker := b.open(t)
+	const keys, calls, each = 7, 40, 3
+	want := map[string][]string{}
+	ctx := within(t)
+	results := make(chan []orchestrator.Published, calls)
+	for call := range calls {
+		var records []orchestrator.Record
+		for k := range keys {
+			for n := range each {
+				records = append(records, b.record(sagaID(k), call*each+n))
+				want[sagaID(k).String()] = append(want[sagaID(k).String()], strconv.Itoa(call*each+n))
+			}
+		}
+		results <- broker.Publish(ctx, records)
+	}
+	close(results)
+	for list := range results {
+		for _, p := range list {
+			require.Equal(t, orchestrator.PublishAcked, p.Outcome, "%v", p.Err)
+		}
+	}
+	require.Empty(t, cmp.Diff(want, b.values(t, b.cfg.Topics.Events(), keys*calls*each)))
+}
+
+func TestPublish_RefusesOnlyTheRecordThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	topic := b.cfg.Topics.Prefix + "narrow"
+	limit := "4000"
+	b.createTopic(t, topic, 1, map[string]*string{"max.message.bytes": &limit})
+	broker := b.open(t)
+
+	noise := make([]byte, 4000)
+	_, _ = rand.Read(noise)
+	var records []orchestrator.Record
+	var want []orchestrator.PublishOutcome
+	for i := range 20 {
+		r := b.record(sagaID(i), i)
+		outcome := orchestrator.PublishAcked
+		if i == 11 {
+			r.Value = []byte(strconv.Quote(hex.EncodeToString(noise)))
+			outcome = orchestrator.PublishRefused
+		}
+		r.Topic = topic
+		records, want = append(records, r), append(want, outcome)
+	}
+	got := broker.Publish(within(t), records)
+	require.Equal(t, want, outcomes(got))
+	require.ErrorIs(t, got[11].Err, sarama.ErrMessageSizeTooLarge)
+	total := 0
+	for _, list := range b.values(t, topic, 19) {
+		total += len(list)
+	}
+	require.Equal(t, 19, total)
+}
+
+func TestPublish_RefusesWithoutSendingAboveItsOwnLimit(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	broker := b.open(t, func(c *Config) { c.MaxMessageBytes = 1000 })
+	large := b.record(sagaID(1), "")
+	large.Value = make([]byte, 1000)
+	got := broker.Publish(within(t), []orchestrator.Record{b.record(sagaID(1), 1), large, b.record(sagaID(1), 2)})
+	require.Equal(t, []orchestrator.PublishOutcome{orchestrator.PublishAcked, orchestrator.PublishRefused, orchestrator.PublishAcked}, outcomes(got))
+	require.ErrorIs(t, got[1].Err, ErrTooLarge)
+}
+
+func TestPublish_MissingTopicIsUnknown(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	broker := b.open(t)
+	lost := b.record(sagaID(1), 1)
+	lost.Topic = b.cfg.Topics.Commands("nobody")
+	got := broker.Publish(within(t), []orchestrator.Record{lost, b.record(sagaID(1), 2)})
+	require.Equal(t, []orchestrator.PublishOutcome{orchestrator.PublishUnknown, orchestrator.PublishAcked}, outcomes(got))
+	require.Error(t, got[0].Err)
+
+	missing, err := b.admin.Missing(within(t), lost.Topic)
+	require.NoError(t, err)
+	require.Equal(t, []string{lost.Topic}, missing, "publishing must not make a topic")
+}
+
+func TestPublish_BrokerDownIsUnknownAndThenAcked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	kafka, err := embedded.StartBroker(within(t), embedded.BrokerConfig{DataDir: filepath.Join(dir, "data")})
+	require.NoError(t, err)
+	addr := kafka.Addrs()[0]
+	b := setup(t, addr)
+	broker := b.open(t)
+	first := broker.Publish(within(t), []orchestrator.Record{b.record(sagaID(1), 1)})
+	require.Equal(t, orchestrator.PublishAcked, first[0].Outcome)
+
+	require.NoError(t, kafka.Stop())
+	short, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	down := broker.Publish(short, []orchestrator.Record{b.record(sagaID(1), 2)})
+	require.Equal(t, orchestrator.PublishUnknown, down[0].Outcome)
+	require.ErrorIs(t, down[0].Err, context.DeadlineExceeded)
+	require.Less(t, time.Since(began), 2*time.Second, "ctx bounds the call")
+
+	kafka, err = embedded.StartBroker(within(t), embedded.BrokerConfig{DataDir: filepath.Join(dir, "data"), Addr: addr})
+	require.NoError(t, err)
+	t.Cleanup(func() { shut(t, broker); require.NoError(t, kafka.Stop()) })
+	ctx := within(t)
+	for {
+		up := broker.Publish(ctx, []orchestrator.Record{b.record(sagaID(1), 3)})
+		if up[0].Outcome == orchestrator.PublishAcked {
+			break
+		}
+		require.NoError(t, ctx.Err(), "%v", up[0].Err)
+	}
+	got := b.values(t, b.cfg.Topics.Events(), 3)[sagaID(1).String()]
+	require.Equal(t, []string{"1", "2", "3"}, got, "what was in hand is still sent, and first")
+}
+
+func TestPublish_NoKafkaAtAll(t *testing.T) {
+	t.Parallel()
+	broker, err := Open(Config{Brokers: []string{"127.0.0.1:1"}, Keys: testKeys(t)})
+	require.NoError(t, err, "opening needs no Kafka")
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	got := broker.Publish(ctx, []orchestrator.Record{{Topic: "x"}})
+	require.Equal(t, orchestrator.PublishUnknown, got[0].Outcome)
+	require.Error(t, got[0].Err)
+	require.Error(t, broker.Ready(ctx))
+	shut(t, broker)
+	after := broker.Publish(within(t), []orchestrator.Record{{Topic: "x"}})
+	require.ErrorIs(t, after[0].Err, ErrClosed)
+	_, err = broker.Fetch(within(t))
+	require.ErrorIs(t, err, ErrClosed)
+	shut(t, broker)
+}
+
+// deafProducer takes messages and never answers, and never ends.
+type deafProducer struct {
+	sarama.AsyncProducer
+	input     chan *sarama.ProducerMessage
+	successes chan *sarama.ProducerMessage
+	errors    chan *sarama.ProducerError
+}
+
+func (p *deafProducer) Input() chan<- *sarama.ProducerMessage     { return p.input }
+func (p *deafProducer) Successes() <-chan *sarama.ProducerMessage { return p.successes }
+func (p *deafProducer) Errors() <-chan *sarama.ProducerError      { return p.errors }
+func (p *deafProducer) AsyncClose()                               {}
+
+// closedClient stands in for a client that has nothing to close.
+type closedClient struct{ sarama.Client }
+
+func (closedClient) Close() error { return nil }
+
+func TestSend_ReplacesAProducerThatGivesNoResult(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rebuilt := make(chan struct{}, 1)
+	cfg := b.cfg
+	cfg.StallAfter = 50 * time.Millisecond
+	cfg.Hooks.ProducerRebuilt = func() { rebuilt <- struct{}{} }
+	cfg.setDefaults()
+	deaf := &deafProducer{
+		input: make(chan *sarama.ProducerMessage, 1), successes: make(chan *sarama.ProducerMessage), errors: make(chan *sarama.ProducerError),
+	}
+	s := newSender(&cfg)
+	opened := 0
+	good := s.open
+	s.open = func() (*producer, error) {
+		if opened++; opened == 1 {
+			return startProducer(closedClient{}, deaf, 10), nil
+		}
+		return good()
+	}
+	record := b.record(sagaID(1), 1)
+	// The second message waits for room in the producer: that must end as well.
+	got := s.send(within(t), []*sarama.ProducerMessage{message(&record), message(&record)})
+	for _, p := range got {
+		require.Equal(t, orchestrator.PublishUnknown, p.Outcome)
+		require.ErrorIs(t, p.Err, ErrStalled)
+	}
+	<-rebuilt
+	got = s.send(within(t), []*sarama.ProducerMessage{message(&record)})
+	require.Equal(t, orchestrator.PublishAcked, got[0].Outcome, "%v", got[0].Err)
+	require.NoError(t, s.close(within(t)))
+}
+
+func TestSend_DropsResultsThatComeLate(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Brokers: []string{"unused"}}
+	cfg.setDefaults()
+	slow := &deafProducer{
+		input: make(chan *sarama.ProducerMessage, 10), successes: make(chan *sarama.ProducerMessage), errors: make(chan *sarama.ProducerError),
+	}
+	p := startProducer(closedClient{}, slow, 2)
+	s := newSender(&cfg)
+	s.open = func() (*producer, error) { return p, nil }
+	ctx, cancel := context.WithCancel(context.Background())
+	record := orchestrator.Record{Topic: "x", Value: []byte("1")}
+	go func() { msg := <-slow.input; cancel(); slow.input <- msg }()
+	got := s.send(ctx, []*sarama.ProducerMessage{message(&record)})
+	require.ErrorIs(t, got[0].Err, context.Canceled)
+
+	got = s.send(within(t), []*sarama.ProducerMessage{})
+	require.Empty(t, got)
+	require.EqualValues(t, 1, p.pending.Load())
+	full := []*sarama.ProducerMessage{message(&record), message(&record)}
+	short, end := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer end()
+	got = s.send(short, full)
+	require.ErrorIs(t, got[1].Err, ErrBacklog, "what nobody answers must not pile up")
+
+	slow.successes <- <-slow.input
+	slow.errors <- &sarama.ProducerError{Msg: <-slow.input, Err: errors.New("late")}
+	require.Eventually(t, func() bool { return p.pending.Load() == 0 }, patience, time.Millisecond)
+	close(slow.successes)
+	close(slow.errors)
+	require.NoError(t, s.close(within(t)))
+}
+
+func TestForGood(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{sarama.ErrMessageSizeTooLarge, sarama.ErrInvalidRecord, sarama.ConfigurationError("too large"), sarama.PacketEncodingError{Info: "x"}} {
+		require.True(t, forGood(fmt.Errorf("publish: %w", err)), "%v", err)
+	}
+	for _, err := range []error{sarama.ErrTopicAuthorizationFailed, sarama.ErrUnknownTopicOrPartition, sarama.ErrNotEnoughReplicas,
+		sarama.ErrClusterAuthorizationFailed, sarama.ErrOutOfBrokers, context.Canceled, ErrStalled, nil} {
+		require.False(t, forGood(err), "%v", err)
+	}
+}
+
+func (b *testBundle) createTopic(t *testing.T, topic string, partitions int32, entries map[string]*string) {
+	t.Helper()
+	err := b.admin.with(within(t), func(admin sarama.ClusterAdmin) error {
+		if err := admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: -1, ConfigEntries: entries}, false); err != nil {
+			return err
+		}
+		return awaitLeaders(within(t), admin, []string{topic})
+	})
+	require.NoError(t, err)
+}

@@ -26,18 +26,19 @@ func New(pool *pgxpool.Pool, schema string) *Inbox {
 	return &Inbox{pool: pool, statements: newStatements(schema)}
 }
 
-// Migrate makes schema and table where they are missing. It is safe to call from many processes at once, and needs
-// no right to CREATE where both are there.
-func Migrate(ctx context.Context, pool *pgxpool.Pool, schema string) error {
+// Migrate makes schema and table where they are missing, and then runs also, the team's own statements, each of which
+// must be harmless when run again (IF NOT EXISTS). It is safe to call from many processes at once: one lock, in one
+// transaction, serves for all of it. Without also it needs no right to CREATE where schema and table are there.
+func Migrate(ctx context.Context, pool *pgxpool.Pool, schema string, also ...string) error {
 	s := newStatements(schema)
 	var exists bool
 	if err := pool.QueryRow(ctx, s.tableExists).Scan(&exists); err != nil {
 		return fmt.Errorf("look for barrier of schema %s: %w", schema, err)
 	}
-	if exists {
+	if exists && len(also) == 0 {
 		return nil
 	}
-	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return create(ctx, tx, schema, s) })
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return create(ctx, tx, schema, s, also) })
 	if err != nil {
 		return fmt.Errorf("create barrier of schema %s: %w", schema, err)
 	}
@@ -104,7 +105,7 @@ func newStatements(schema string) statements {
 	}
 }
 
-func create(ctx context.Context, tx pgx.Tx, schema string, s statements) error {
+func create(ctx context.Context, tx pgx.Tx, schema string, s statements, also []string) error {
 	if _, err := tx.Exec(ctx, migrateLockSQL, schema); err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
@@ -116,7 +117,7 @@ func create(ctx context.Context, tx pgx.Tx, schema string, s statements) error {
 	if !exists {
 		steps = append([]string{s.createSchema}, steps...)
 	}
-	for _, sql := range steps {
+	for _, sql := range append(steps, also...) {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return err
 		}

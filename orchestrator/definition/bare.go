@@ -41,7 +41,7 @@ var (
 
 // Eval answers true or false.
 func (c *condition) Eval(scope saga.Scope) (json.RawMessage, error) {
-	raw, err := c.e.eval(&frame{scope: scope, refers: c.e.steps})
+	raw, err := c.e.eval(&frame{scope: scope, needs: c.e.needs})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.path, err)
 	}
@@ -53,7 +53,7 @@ func (c *condition) Eval(scope saga.Scope) (json.RawMessage, error) {
 
 // Eval answers a JSON string.
 func (k *businessKey) Eval(scope saga.Scope) (json.RawMessage, error) {
-	raw, err := k.e.eval(&frame{scope: scope})
+	raw, err := k.e.eval(&frame{scope: scope, needs: k.e.needs})
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}

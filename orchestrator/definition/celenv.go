@@ -20,11 +20,13 @@ const (
 	// MaxExpressionLength is how many characters one expression may have.
 	MaxExpressionLength = 4096
 	// CostLimit is what one evaluation may cost by CEL's own count, roughly one per operation and per ten characters.
-	CostLimit = 1_000_000
-	// memoryLimit is how many values and characters one evaluation may hold at a time.
-	memoryLimit = 4 << 20
-	maxNesting  = 48
-	maxNodes    = 20_000
+	CostLimit = 200_000
+	// memoryLimit is how large one value may become in an evaluation: its values, and a tenth of its characters.
+	memoryLimit = 1 << 19
+	// memorySample is how often an operation runs before its value is sized again. Every time would make map() and filter() quadratic.
+	memorySample = 1024
+	maxNesting   = 48
+	maxNodes     = 20_000
 )
 
 // inOrder is the function that the macros put around what they walk.
@@ -55,6 +57,16 @@ func newEnv() (*cel.Env, error) {
 		cel.ExpressionNodeLimit(maxNodes),
 		cel.RegexProgramSizeLimit(10_000),
 	)
+}
+
+// limits bound an evaluation. Cost is counted, not timed: the same expression over the same data always gives the same answer.
+func limits() []cel.ProgramOption {
+	size := types.NewSizeCalculator(types.SizeCalculatorMaxDepth(10_000), types.SizeCalculatorMaxTraversal(memoryLimit))
+	return []cel.ProgramOption{
+		cel.CostLimit(CostLimit),
+		cel.MemoryTracking(types.MemoryTrackerSizeCalculator(size), types.MemoryTrackerSampleInterval(memorySample)),
+		cel.MemoryLimit(memoryLimit),
+	}
 }
 
 // zonedFunctions are the timestamps' accessors that take a time zone: its rules come from tables that differ between machines.

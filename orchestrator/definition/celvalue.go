@@ -18,10 +18,23 @@ import (
 
 var errTooLarge = fmt.Errorf("the value is larger than %d bytes", saga.MaxInstanceBytes)
 
-// decode turns raw JSON into what CEL computes with.
-func decode(raw json.RawMessage) any {
+// decode turns raw JSON into what CEL computes with: wholly, because CEL sizes a value each time it meets it, and keeps the size only
+// of values that are its own.
+func decode(raw json.RawMessage) ref.Val {
+	raw = bytes.TrimSpace(raw)
 	if isNull(raw) {
-		return nil
+		return types.NullValue
+	}
+	switch raw[0] { // without the decoder, which costs more than all the rest
+	case 't':
+		return types.True
+	case 'f':
+		return types.False
+	case '"':
+		return types.String(unquote(raw))
+	case '{', '[':
+	default:
+		return decodeNumber(string(raw))
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
@@ -29,29 +42,52 @@ func decode(raw json.RawMessage) any {
 	if err := dec.Decode(&v); err != nil {
 		return types.NewErr("not JSON: %v", err)
 	}
-	return decodeNumbers(v)
+	return celValue(v)
 }
 
-func decodeNumbers(v any) any {
+// decodeNeeded decodes of an object only the members that are needed.
+func decodeNeeded(raw json.RawMessage, what need) ref.Val {
+	raw = bytes.TrimSpace(raw)
+	if what.whole || len(raw) == 0 || raw[0] != '{' {
+		return decode(raw)
+	}
+	m := make(map[ref.Val]ref.Val, len(what.fields))
+	for _, field := range what.fields {
+		if member := memberOf(raw, field); member != nil {
+			m[types.String(field)] = decode(member)
+		}
+	}
+	return types.NewRefValMap(types.DefaultTypeAdapter, m)
+}
+
+func celValue(v any) ref.Val {
 	switch v := v.(type) {
 	case map[string]any:
+		m := make(map[ref.Val]ref.Val, len(v))
 		for k, item := range v {
-			v[k] = decodeNumbers(item)
+			m[types.String(k)] = celValue(item)
 		}
+		return types.NewRefValMap(types.DefaultTypeAdapter, m)
 	case []any:
+		list := make([]ref.Val, len(v))
 		for i, item := range v {
-			v[i] = decodeNumbers(item)
+			list[i] = celValue(item)
 		}
+		return types.NewRefValList(types.DefaultTypeAdapter, list)
 	case json.Number:
 		return decodeNumber(string(v))
+	case string:
+		return types.String(v)
+	case bool:
+		return types.Bool(v)
 	}
-	return v
+	return types.NullValue
 }
 
 // decodeNumber gives an int where the value is whole and exact, else a double; an error as a value if it fits neither.
-func decodeNumber(s string) any {
+func decodeNumber(s string) ref.Val {
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return i
+		return types.Int(i)
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
@@ -59,9 +95,9 @@ func decodeNumber(s string) any {
 	}
 	const exact = 1 << 53
 	if f == math.Trunc(f) && math.Abs(f) <= exact && strings.ContainsAny(s, ".eE") {
-		return int64(f)
+		return types.Int(f)
 	}
-	return f
+	return types.Double(f)
 }
 
 func shorten(s string) string {

@@ -70,7 +70,7 @@ func (r *reader) stepExpressions(c *compiler, i int, n *node, names []string) {
 	if n := n.get("compensation").get("payload"); n != nil {
 		undo := forward
 		undo.own = true
-		s.Compensation.Payload = orNil(c.template(n, fieldPath(path, "compensation.payload"), &undo))
+		s.Compensation.Payload = orNil(c.template(n, fieldPath(fieldPath(path, "compensation"), "payload"), &undo))
 	}
 }
 

@@ -18,8 +18,7 @@ type expression struct {
 	src     string
 	path    *plainPath
 	program cel.Program
-	steps   []string        // what CEL refers to
-	uses    map[string]bool // roots that CEL refers to
+	needs   needs // of CEL
 }
 
 // eval answers raw JSON. An error begins with the expression's source.
@@ -49,8 +48,8 @@ func (e *expression) run(f *frame) (ref.Val, error) {
 // frame is one evaluation of a template: what its expressions decode is decoded once. It is not safe for concurrent use.
 type frame struct {
 	scope   saga.Scope
-	decoded map[string]any
-	refers  []string // steps whose outputs the template's CEL refers to
+	needs   needs // of all the template's CEL
+	decoded map[string]ref.Val
 }
 
 // ResolveName implements CEL's Activation.
@@ -58,26 +57,33 @@ func (f *frame) ResolveName(name string) (any, bool) {
 	if v, ok := f.decoded[name]; ok {
 		return v, true
 	}
-	var v any
+	var v ref.Val
 	switch name {
 	case inputRoot:
-		v = decode(f.scope.Input)
+		v = decodeNeeded(f.scope.Input, f.needs[name])
 	case outputRoot:
-		v = decode(f.scope.Output)
+		v = decodeNeeded(f.scope.Output, f.needs[name])
 	case stepsRoot:
-		steps := make(map[string]any, len(f.refers))
-		for _, step := range f.refers {
-			steps[step] = map[string]any{outputRoot: decode(stepOutput(&f.scope, step))}
-		}
-		v = steps
+		v = f.steps()
 	default:
 		return nil, false
 	}
 	if f.decoded == nil {
-		f.decoded = make(map[string]any, 3)
+		f.decoded = make(map[string]ref.Val, 3)
 	}
 	f.decoded[name] = v
 	return v, true
+}
+
+func (f *frame) steps() ref.Val {
+	steps := make(map[ref.Val]ref.Val, len(f.needs))
+	for key, what := range f.needs {
+		if step, ok := strings.CutPrefix(key, stepKey("")); ok {
+			steps[types.String(step)] = types.NewRefValMap(types.DefaultTypeAdapter,
+				map[ref.Val]ref.Val{types.String(outputRoot): decodeNeeded(stepOutput(&f.scope, step), what)})
+		}
+	}
+	return types.NewRefValMap(types.DefaultTypeAdapter, steps)
 }
 
 // Parent implements CEL's Activation.
@@ -115,7 +121,7 @@ func (c *compiler) compile(src string, at spot, v *view, want ...*cel.Type) *exp
 	if c.issues(issues, at) {
 		return nil
 	}
-	refs := &references{view: v, uses: map[string]bool{}}
+	refs := &references{view: v, needs: needs{}}
 	good := true
 	refs.fault = func(id int64, message string) {
 		good = false
@@ -134,12 +140,12 @@ func (c *compiler) compile(src string, at spot, v *view, want ...*cel.Type) *exp
 		c.add(at.at(0), at.path, "%s %s", strings.TrimSpace(src), message)
 		return nil
 	}
-	program, err := c.env.Program(checked, cel.CostLimit(CostLimit), cel.MemoryLimit(memoryLimit))
+	program, err := c.env.Program(checked, limits()...)
 	if err != nil {
 		c.add(at.at(0), at.path, "%s", celMessage(err.Error()))
 		return nil
 	}
-	e := &expression{src: src, program: program, steps: refs.steps, uses: refs.uses}
+	e := &expression{src: src, program: program, needs: refs.needs}
 	if !c.rehearse(e, checked, at, v) {
 		return nil
 	}
@@ -168,7 +174,7 @@ func (s spot) located(line, column int) position {
 // rehearse evaluates an expression with everything unknown but the step's own output, which is null: steps that may have had an
 // effect without ever answering are undone too. What fails so always fails.
 func (c *compiler) rehearse(e *expression, checked *cel.Ast, at spot, v *view) bool {
-	program, err := c.env.Program(checked, cel.CostLimit(CostLimit), cel.MemoryLimit(memoryLimit), cel.EvalOptions(cel.OptPartialEval))
+	program, err := c.env.Program(checked, append(limits(), cel.EvalOptions(cel.OptPartialEval))...)
 	if err != nil {
 		c.add(at.at(0), at.path, "%s", err)
 		return false
@@ -185,7 +191,7 @@ func (c *compiler) rehearse(e *expression, checked *cel.Ast, at spot, v *view) b
 	if err == nil {
 		return true
 	}
-	if v.own && e.uses[outputRoot] {
+	if _, uses := e.needs[outputRoot]; uses {
 		c.add(at.at(0), at.path, "output is null when the step was never answered, and then this fails: %s", hint(err))
 	} else {
 		c.add(at.at(0), at.path, "this always fails: %s", hint(err))

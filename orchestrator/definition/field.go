@@ -47,7 +47,7 @@ func (r *reader) required(n *node, path, key string) string {
 }
 
 func (r *reader) missing(n *node, path, key string) {
-	r.add(n.pos, fieldPath(path, key), "is missing")
+	r.addOnce(n.pos, fieldPath(path, key), "is missing")
 }
 
 // oneOf reads a string that is one of a few.

@@ -77,7 +77,7 @@ func (r *jsonReader) value(depth int, path string) *node {
 		}
 	}
 	if !r.budget.spend(size) || depth > maxTreeDepth {
-		r.c.add(at, path, "too large: at most %d values, nested at most %d deep", maxTreeNodes, maxTreeDepth)
+		r.c.add(at, shorten(path), "too large: at most %d values, nested at most %d deep", maxTreeNodes, maxTreeDepth)
 		return nil
 	}
 	switch n.kind {

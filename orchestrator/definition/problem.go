@@ -62,7 +62,7 @@ func (p *Problems) Snippet(problem Problem) string {
 	const width = 120
 	line := []rune(strings.ReplaceAll(p.lines[problem.Line-1], "\t", " "))
 	column := min(max(problem.Column-1, 0), len(line))
-	start := max(0, column-width/2)
+	start := max(0, column-width+20)
 	shown := line[start:min(len(line), start+width)]
 	return fmt.Sprintf("%5d | %s\n      | %s^\n", problem.Line, string(shown), strings.Repeat(" ", column-start))
 }

@@ -56,11 +56,38 @@ func (v *view) checkPath(p plainPath) string {
 	return ""
 }
 
+// need is what CEL needs of a root: only that is decoded.
+type need struct {
+	whole  bool
+	fields []string // of an object; without whole
+}
+
+// needs are the roots that an expression refers to: input, output, and each step's output by stepKey.
+type needs map[string]need
+
+func stepKey(step string) string { return stepsRoot + "/" + step }
+
+func (n needs) add(root string, more need) {
+	have := n[root]
+	have.whole = have.whole || more.whole
+	for _, field := range more.fields {
+		if !slices.Contains(have.fields, field) {
+			have.fields = append(have.fields, field)
+		}
+	}
+	n[root] = have
+}
+
+// only reports whether nothing but that root is needed.
+func (n needs) only(root string) bool {
+	_, found := n[root]
+	return found && len(n) == 1
+}
+
 // references walks a parsed expression and finds what it refers to.
 type references struct {
 	view  *view
-	steps []string
-	uses  map[string]bool // roots
+	needs needs
 	fault func(id int64, message string)
 }
 
@@ -69,17 +96,15 @@ func (r *references) visit(e ast.Expr) {
 		r.fault(e.ID(), fmt.Sprintf("%s; here steps['%s'] stands without .output", wantStepOutput, name))
 		return
 	}
+	if r.root(e, need{whole: true}) {
+		return
+	}
 	switch e.Kind() {
-	case ast.IdentKind:
-		r.ident(e)
 	case ast.SelectKind:
 		s := e.AsSelect()
-		name, ok := stepRef(s.Operand())
-		if !ok {
+		if !r.root(s.Operand(), need{fields: []string{s.FieldName()}}) {
 			r.visit(s.Operand())
-			return
 		}
-		r.output(e.ID(), name, s)
 	case ast.CallKind:
 		r.call(e.ID(), e.AsCall())
 	case ast.ComprehensionKind:
@@ -94,14 +119,41 @@ func (r *references) visit(e ast.Expr) {
 			r.visit(entry.AsMapEntry().Value())
 		}
 	case ast.StructKind:
-		for _, field := range e.AsStruct().Fields() {
-			r.visit(field.AsStructField().Value())
-		}
-	case ast.LiteralKind, ast.UnspecifiedExprKind:
+		r.fault(e.ID(), fmt.Sprintf("there is no type %s: write {'name': value}", e.AsStruct().TypeName()))
+	case ast.IdentKind, ast.LiteralKind, ast.UnspecifiedExprKind:
 	}
 }
 
-func (r *references) output(id int64, name string, s ast.SelectExpr) {
+// root reports whether e is input, output, or a step's output, and notes what is needed of it.
+func (r *references) root(e ast.Expr, what need) bool {
+	switch e.Kind() {
+	case ast.IdentKind:
+		switch name := e.AsIdent(); name {
+		case stepsRoot:
+			r.fault(e.ID(), wantStepOutput)
+			return true
+		case outputRoot:
+			if !r.view.own {
+				r.fault(e.ID(), noOwnOutput)
+			}
+			r.needs.add(name, what)
+			return true
+		case inputRoot:
+			r.needs.add(name, what)
+			return true
+		}
+	case ast.SelectKind:
+		s := e.AsSelect()
+		if name, ok := stepRef(s.Operand()); ok {
+			r.output(e.ID(), name, s, what)
+			return true
+		}
+	case ast.CallKind, ast.ComprehensionKind, ast.ListKind, ast.LiteralKind, ast.MapKind, ast.StructKind, ast.UnspecifiedExprKind:
+	}
+	return false
+}
+
+func (r *references) output(id int64, name string, s ast.SelectExpr, what need) {
 	switch {
 	case s.FieldName() != outputRoot:
 		r.fault(id, fmt.Sprintf("%s; a step has no %q", wantStepOutput, s.FieldName()))
@@ -112,24 +164,7 @@ func (r *references) output(id int64, name string, s ast.SelectExpr) {
 			r.fault(id, message)
 			return
 		}
-		r.uses[stepsRoot] = true
-		if !slices.Contains(r.steps, name) {
-			r.steps = append(r.steps, name)
-		}
-	}
-}
-
-func (r *references) ident(e ast.Expr) {
-	switch name := e.AsIdent(); name {
-	case stepsRoot:
-		r.fault(e.ID(), wantStepOutput)
-	case outputRoot:
-		if !r.view.own {
-			r.fault(e.ID(), noOwnOutput)
-		}
-		r.uses[name] = true
-	case inputRoot:
-		r.uses[name] = true
+		r.needs.add(stepKey(name), what)
 	}
 }
 
@@ -139,6 +174,9 @@ func (r *references) call(id int64, call ast.CallExpr) {
 		if pattern.Kind() != ast.LiteralKind {
 			r.fault(id, "the pattern of matches() is a constant text: one that comes from data is not bounded")
 		}
+	}
+	if field, ok := constantField(call); ok && r.root(call.Args()[0], need{fields: []string{field}}) {
+		return
 	}
 	if call.IsMemberFunction() {
 		r.visit(call.Target())
@@ -168,20 +206,25 @@ func stepRef(e ast.Expr) (string, bool) {
 		s := e.AsSelect()
 		return s.FieldName(), isSteps(s.Operand())
 	case ast.CallKind:
-		call := e.AsCall()
-		switch call.FunctionName() {
-		case operators.Index, operators.OptIndex, operators.OptSelect:
-		default:
-			return "", false
-		}
-		if len(call.Args()) != 2 || !isSteps(call.Args()[0]) || call.Args()[1].Kind() != ast.LiteralKind {
-			return "", false
-		}
-		name, ok := call.Args()[1].AsLiteral().(types.String)
-		return string(name), ok
+		name, ok := constantField(e.AsCall())
+		return name, ok && isSteps(e.AsCall().Args()[0])
 	case ast.ComprehensionKind, ast.IdentKind, ast.ListKind, ast.LiteralKind, ast.MapKind, ast.StructKind, ast.UnspecifiedExprKind:
 	}
 	return "", false
+}
+
+// constantField reports whether a call is x['name'], x[?'name'] or x.?name.
+func constantField(call ast.CallExpr) (string, bool) {
+	switch call.FunctionName() {
+	case operators.Index, operators.OptIndex, operators.OptSelect:
+	default:
+		return "", false
+	}
+	if len(call.Args()) != 2 || call.Args()[1].Kind() != ast.LiteralKind {
+		return "", false
+	}
+	name, ok := call.Args()[1].AsLiteral().(types.String)
+	return string(name), ok
 }
 
 func isSteps(e ast.Expr) bool { return e.Kind() == ast.IdentKind && e.AsIdent() == stepsRoot }
@@ -194,7 +237,7 @@ func celMessage(message string) string {
 		message = message[:i]
 	}
 	if name, ok := strings.CutPrefix(message, "undeclared reference to '"); ok {
-		name = strings.TrimSuffix(name, "'")
+		name, _, _ = strings.Cut(name, "'")
 		return fmt.Sprintf("there is no %q%s", name, didYouMean(name, celNames()))
 	}
 	return message

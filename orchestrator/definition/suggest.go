@@ -7,8 +7,11 @@ import (
 
 // didYouMean answers `; did you mean "near"?` for the known word nearest to a wrong one, or nothing.
 func didYouMean(wrong string, known []string) string {
-	best, distance := "", max(1, len(wrong)/3)+1
+	best, distance := "", min(max(1, len(wrong)/3)+1, len(wrong))
 	for _, k := range known {
+		if k == wrong {
+			return ""
+		}
 		if d := editDistance(wrong, k, distance); d < distance {
 			best, distance = k, d
 		}

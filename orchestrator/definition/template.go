@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"cel.dev/cel-go/common/types"
@@ -15,8 +14,8 @@ import (
 // template is a JSON value with expressions in its strings, flattened: constant JSON between the values of expressions.
 type template struct {
 	segments []segment
-	size     int      // of the constants
-	refers   []string // steps whose outputs its CEL refers to
+	size     int   // of the constants
+	needs    needs // of its CEL
 }
 
 var _ saga.Expr = (*template)(nil)
@@ -31,7 +30,7 @@ type segment struct {
 
 // Eval answers the template with its expressions evaluated. It is safe for concurrent use.
 func (t *template) Eval(scope saga.Scope) (json.RawMessage, error) {
-	f := &frame{scope: scope, refers: t.refers}
+	f := &frame{scope: scope, needs: t.needs}
 	if s := t.segments[0]; len(t.segments) == 1 && len(s.constant) == 0 && s.e != nil {
 		raw, err := s.e.eval(f)
 		if err != nil {
@@ -173,10 +172,11 @@ func (b *templateBuilder) expression(n *node, p piece, path string, asText bool)
 	b.t.segments = append(b.t.segments, segment{b.text, e, asText, path})
 	b.t.size += len(b.text)
 	b.text = nil
-	for _, step := range e.steps {
-		if !slices.Contains(b.t.refers, step) {
-			b.t.refers = append(b.t.refers, step)
+	for root, what := range e.needs {
+		if b.t.needs == nil {
+			b.t.needs = needs{}
 		}
+		b.t.needs.add(root, what)
 	}
 }
 
@@ -184,9 +184,8 @@ func (b *templateBuilder) expression(n *node, p piece, path string, asText bool)
 func (b *templateBuilder) neverNull(e *expression, at spot) bool {
 	switch {
 	case e.path != nil && e.path.root == outputRoot:
-	case e.path == nil && e.uses[outputRoot] && !e.uses[inputRoot] && !e.uses[stepsRoot]:
-		f := &frame{}
-		v, err := e.run(f)
+	case e.path == nil && e.needs.only(outputRoot):
+		v, err := e.run(&frame{needs: e.needs})
 		if err != nil || v == nil {
 			return true // reported by the rehearsal
 		}

@@ -110,7 +110,7 @@ func (r *yamlReader) value(y *yaml.Node, depth int, path string) *node {
 	}
 	if !r.budget.spend(len(y.Value)) || depth > maxTreeDepth {
 		r.full = true
-		r.c.add(at, path, "too large: at most %d values, nested at most %d deep, what aliases repeat included", maxTreeNodes, maxTreeDepth)
+		r.c.add(at, shorten(path), "too large: at most %d values, nested at most %d deep, what aliases repeat included", maxTreeNodes, maxTreeDepth)
 		return nil
 	}
 	if y.Style&yaml.TaggedStyle != 0 && (y.Tag != "!!str" || y.Kind != yaml.ScalarNode) {

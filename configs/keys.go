@@ -69,6 +69,8 @@ func fields() func(yield func(reflect.StructField) bool) {
 	}
 }
 
+//go:generate go test . -run TestSampleFile_IsUpToDate -update
+
 // SampleFile is a configuration file with every key, commented out, at its default.
 func SampleFile() string {
 	var b strings.Builder

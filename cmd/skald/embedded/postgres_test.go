@@ -21,6 +21,9 @@ import (
 // dataDir is a folder that the unprivileged user may enter: t.TempDir's parent is not, under a strict umask.
 func dataDir(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts Postgres")
+	}
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o755))
 	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))

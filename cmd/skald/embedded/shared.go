@@ -29,7 +29,7 @@ while kill -0 $server 2>/dev/null; do
 done`
 
 // Shared is the throw-away Postgres that all tests of this user share, across processes: an initdb for each of them would
-// cost more than the tests. It has one place per user, nothing is flushed to disk, it stays up between runs and ends when
+// cost more than the tests. It has one place per user (SKALD_TEST_SERVER_DIR names another, absolute), nothing is flushed to disk, it stays up between runs and ends when
 // nobody used it for SharedIdle. Whatever is found stopped is made anew, so no run inherits a broken one.
 type Shared struct {
 	cluster cluster
@@ -44,7 +44,14 @@ type sharedPlace struct {
 
 func sharedPlaceDefault() (sharedPlace, error) {
 	cacheDir, err := DefaultCacheDir()
-	return sharedPlace{root: filepath.Join(cacheDir, "test-server"), cacheDir: cacheDir, pause: 10 * time.Second}, err
+	if err != nil {
+		return sharedPlace{}, err
+	}
+	root := os.Getenv("SKALD_TEST_SERVER_DIR")
+	if root == "" {
+		root = filepath.Join(cacheDir, "test-server")
+	}
+	return sharedPlace{root: root, cacheDir: cacheDir, pause: 10 * time.Second}, nil
 }
 
 func (p sharedPlace) clusterDir() string { return filepath.Join(p.root, "postgres") }

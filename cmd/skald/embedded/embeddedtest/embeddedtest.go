@@ -21,9 +21,12 @@ import (
 
 // Database returns the connection string of a new, empty database, for a superuser; the database is dropped when the test
 // ends, whoever is still connected. The server is shared by all tests of all packages, takes 300 connections, and does not
-// flush to disk. The first use on a machine fetches Postgres and takes some seconds.
+// flush to disk. The first use on a machine fetches Postgres and takes some seconds. Under -short the test is skipped.
 func Database(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs Postgres")
+	}
 	ctx := context.Background() // t.Context is cancelled before the cleanup that drops the database
 	name := "skald_test_" + strings.ToLower(rand.Text())
 	if server := os.Getenv("SKALD_TEST_DATABASE_URL"); server != "" {

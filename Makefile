@@ -1,0 +1,90 @@
+# The targets below are all there is to know; `make` prints them.
+
+GO     ?= go
+GOTEST ?= $(GO) test
+TOOL   := $(GO) tool -modfile=tools/go.mod
+ARGS   ?=
+# Time for each fuzz target.
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## start everything on this machine: Postgres, a broker, the engine, the participants, the dashboard
+	$(GO) run ./cmd/skald dev $(ARGS)
+
+.PHONY: build
+build: ## build bin/skald, static
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/skald ./cmd/skald
+
+.PHONY: test
+test: ## run every test on an embedded Postgres and broker (ARGS="-run X" and the like)
+	$(GOTEST) $(ARGS) ./...
+
+.PHONY: test-short
+test-short: ## run the tests that need no server
+	$(GOTEST) -short $(ARGS) ./...
+
+.PHONY: race
+race: ## run every test under the race detector
+	$(GOTEST) -race -p 2 -timeout 25m $(ARGS) ./...
+
+.PHONY: check
+check: ## run the gate, as CI does: also a real Kafka and the installed Postgres
+	.ci/run
+
+.PHONY: lint
+lint: ## vet, staticcheck, gofumpt
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	@unformatted=$$($(TOOL) gofumpt -l .); \
+	if [ -n "$$unformatted" ]; then printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; fi
+
+.PHONY: fmt
+fmt: ## format the code
+	$(TOOL) gofumpt -w .
+
+.PHONY: generate
+generate: ## write generated code and docs anew
+	$(TOOL) templ generate
+	$(GO) generate ./...
+
+.PHONY: verify
+verify: ## fail where a generated file is not what its source says, or a module not what go.sum says
+	@$(GO) mod verify
+	@before=$$(git status --porcelain; git diff); $(MAKE) --no-print-directory generate >/dev/null; \
+	after=$$(git status --porcelain; git diff); \
+	if [ "$$before" != "$$after" ]; then echo 'generated files were out of date; see git diff'; exit 1; fi
+
+.PHONY: bench
+bench: ## measure the engine beside the floor (ARGS are the benchmark's flags)
+	$(GO) run ./bench $(ARGS)
+
+.PHONY: sim
+sim: ## run the simulated world (ARGS as for go test)
+	$(GOTEST) -count=1 -timeout 60m $(ARGS) ./orchestrator/sim/...
+
+.PHONY: chaos
+chaos: ## run the chaos suite on real processes (ARGS as for go test)
+	$(GOTEST) -count=1 -timeout 60m $(ARGS) ./test/chaos/...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME each
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+.PHONY: image
+image: ## build the container image skald
+	docker build -t skald .
+
+.PHONY: clean
+clean: ## stop the Postgres that tests share, and remove what was built
+	$(GO) run ./cmd/skald/embedded/testserver stop
+	rm -rf bin dist

@@ -1,0 +1,186 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/saga"
+	"github.com/skaldhq/skald/participants/wire"
+)
+
+// oracle checks what was promised: after every commit what can be seen there, and at the end the effects.
+type oracle struct {
+	w        *world
+	folded   map[saga.ID]*saga.Instance
+	facts    map[saga.ID][]saga.Fact
+	payloads map[string][]byte // by command id (S5)
+	promised map[string]bool   // commands of committed transactions, by saga, step, verb, edition (S6)
+	seen     map[string]bool   // of these, what reached Kafka
+}
+
+func newOracle(w *world) *oracle {
+	return &oracle{w: w, folded: map[saga.ID]*saga.Instance{}, facts: map[saga.ID][]saga.Fact{}, payloads: map[string][]byte{}, promised: map[string]bool{}, seen: map[string]bool{}}
+}
+
+// committed looks at a transaction that has just been committed.
+func (o *oracle) committed(b orchestrator.Batch) {
+	for _, wr := range b.Writes {
+		in := wr.Next
+		def := o.w.people.defs[in.Saga]
+		o.facts[in.ID] = append(o.facts[in.ID], wr.Facts...)
+		folded, err := saga.Fold(def, o.facts[in.ID])
+		if err != nil {
+			o.w.fail("history is not dense (S4): %v", err)
+			return
+		}
+		if diff := saga.Equivalent(def, folded, in); diff != "" {
+			o.w.fail("history does not fold to the stored state of %s (S4):\n%s", in.ID, diff)
+		}
+		if wr.WakeAt.IsZero() != in.Status.Terminal() {
+			o.w.fail("%s is %s and its wake time is %v (L2)", in.ID, in.Status, wr.WakeAt)
+		}
+		if old := o.folded[in.ID]; old != nil && old.Status.Terminal() && old.Status != in.Status {
+			o.w.fail("%s was %s and is %s (S16)", in.ID, old.Status, in.Status)
+		}
+		if in.Broken != "" {
+			o.w.fail("an invariant of %s broke: %s", in.ID, in.Broken)
+		}
+		o.folded[in.ID] = &in
+		o.order(def, in.ID, wr.Facts)
+	}
+	for _, r := range b.Outbox {
+		if r.Kind == orchestrator.RecordCommand {
+			o.promised[commandKey(r)] = true
+		}
+	}
+}
+
+// order checks the order of starts and compensations in a saga's new facts, by the facts alone (S10, S12, S15).
+func (o *oracle) order(def *saga.Definition, id saga.ID, fresh []saga.Fact) {
+	all := o.facts[id]
+	for n := len(all) - len(fresh); n < len(all); n++ {
+		f := all[n]
+		before := all[:n]
+		i := def.StepIndex(f.Step)
+		switch f.Type {
+		case saga.StepStarted:
+			for _, p := range def.Steps[i].After {
+				if !has(before, def.Steps[p].Name, saga.StepSucceeded, saga.StepSkipped) {
+					o.w.fail("%s: %s started before %s was settled (S10)", id, f.Step, def.Steps[p].Name)
+				}
+			}
+			if has(before, "", saga.AbortStarted) {
+				o.w.fail("%s: %s started after the abort (design rule 6)", id, f.Step)
+			}
+		case saga.UndoStarted:
+			if pivot := def.PivotIndex(); pivot >= 0 && has(before, def.Steps[pivot].Name, saga.StepSucceeded, saga.StepSkipped) {
+				o.w.fail("%s: %s is undone past the pivot (S15)", id, f.Step)
+			}
+			for _, d := range def.Descendants(i) {
+				name := def.Steps[d].Name
+				if has(before, name, saga.UndoStarted) && !has(before, name, saga.UndoSucceeded, saga.StepWaived) {
+					o.w.fail("%s: %s is undone before %s (S12)", id, f.Step, name)
+				}
+			}
+		}
+	}
+}
+
+func has(facts []saga.Fact, step string, types ...saga.FactType) bool {
+	return slices.ContainsFunc(facts, func(f saga.Fact) bool {
+		return (step == "" || f.Step == step) && slices.Contains(types, f.Type)
+	})
+}
+
+func commandKey(r orchestrator.Record) string {
+	return fmt.Sprintf("%s %s %s %d", r.Saga, r.Step, r.Verb, r.Edition)
+}
+
+// sent looks at a command that reached Kafka.
+func (o *oracle) sent(r orchestrator.Record) {
+	key := commandKey(r)
+	if !o.promised[key] {
+		o.w.fail("%s was published and never committed (S3)", key)
+	}
+	o.seen[key] = true
+	if known, ok := o.payloads[key]; ok && !bytes.Equal(known, r.Value) {
+		o.w.fail("%s was sent with two payloads (S5)", key)
+	}
+	o.payloads[key] = r.Value
+}
+
+// quiet reports whether nothing is left to happen.
+func (o *oracle) quiet() bool {
+	for _, in := range o.folded {
+		if !in.Status.Terminal() && in.Status != saga.Suspended {
+			return false
+		}
+	}
+	depth, err := o.w.store.OutboxDepth(context.Background(), 1)
+	return err == nil && depth == 0 && o.w.kafka.unread() == 0 && len(o.w.events) == 0
+}
+
+// judge says what is wrong at the end; nil: nothing.
+func (o *oracle) judge() error {
+	for key, id := range o.w.people.acked {
+		if o.folded[id] == nil {
+			return fmt.Errorf("%s was told of saga %s, which does not exist (S1)", key, id)
+		}
+	}
+	for key := range o.promised {
+		if !o.seen[key] {
+			return fmt.Errorf("%s was committed and never published (S6)", key)
+		}
+	}
+	if len(o.folded) > len(o.w.people.acked) {
+		return fmt.Errorf("%d sagas for %d Idempotency-Keys (S2)", len(o.folded), len(o.w.people.acked))
+	}
+	for id, in := range o.folded {
+		if err := o.ended(in); err != nil {
+			return fmt.Errorf("%s %s (%s): %w\n%s", in.Saga, id, in.Status, err, o.story(id))
+		}
+		o.w.report.Outcomes[string(in.Status)]++
+	}
+	return nil
+}
+
+// ended compares a saga's end with what truly happened.
+func (o *oracle) ended(in *saga.Instance) error {
+	if !in.Status.Terminal() {
+		if in.Status == saga.Suspended && len(in.Attention) > 0 {
+			return nil
+		}
+		return fmt.Errorf("it has not ended and asks for nobody (L1)")
+	}
+	if in.HasAttention(saga.AttentionConflict, "") {
+		return fmt.Errorf("honest participants contradict themselves")
+	}
+	def := o.w.people.defs[in.Saga]
+	for i, e := range in.Certificate.Effects {
+		truth := o.w.actors.of(wire.ID(in.ID), e.Step)
+		if truth.done > 1 || truth.undone > truth.done {
+			return fmt.Errorf("%s took effect %d times and was undone %d times", e.Step, truth.done, truth.undone)
+		}
+		standing := truth.done > truth.undone
+		switch {
+		case def.Steps[i].EffectNone:
+		case e.Effect == saga.EffectCertain && !standing:
+			return fmt.Errorf("%s is said to be certain and has no effect", e.Step)
+		case (e.Effect == saga.EffectNone || e.Effect == saga.EffectUndone) && standing:
+			return fmt.Errorf("%s is said to be %s and stands (S11, S13)", e.Step, e.Effect)
+		}
+	}
+	return nil
+}
+
+// story is a saga's history for people.
+func (o *oracle) story(id saga.ID) string {
+	var b bytes.Buffer
+	for _, f := range o.facts[id] {
+		fmt.Fprintf(&b, "%3d %s %-18s %-6s %s %s\n", f.Seq, f.At.Format("15:04:05.000"), f.Type, f.Step, f.Outcome, f.Why)
+	}
+	return b.String()
+}

@@ -31,6 +31,9 @@ func (e *expression) eval(f *frame) (json.RawMessage, error) {
 		return nil, err
 	}
 	out, err := appendValue(nil, v)
+	if err == nil && len(out) > saga.MaxInstanceBytes {
+		err = errTooLarge
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s", shorten(e.src), hint(err))
 	}

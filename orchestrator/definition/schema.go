@@ -168,7 +168,7 @@ func (c *compiler) schema(n *node, path string) saga.Schema {
 	if c.schemaProblems(n, path, huge) {
 		return nil
 	}
-	const url = "skald:/schema"
+	const url = "skald:///schema"
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft2020)
 	compiler.UseLoader(noLoader{})

@@ -1,0 +1,95 @@
+package postgres
+
+// What is asked and done between the committer's transactions.
+const (
+	// Says that a batch is given up as lost: its own INSERT into the outbox can't succeed any more. It waits for a commit that
+	// is still under way.
+	sqlFence = `
+INSERT INTO skald.outbox (batch, retry_at, tried, waiting, records)
+VALUES ($1, 'infinity', false, '{}', '')
+ON CONFLICT DO NOTHING`
+
+	sqlCommitted = `
+SELECT EXISTS (
+	SELECT FROM skald.history WHERE shard = $1 AND saga_id = $2 AND seq = $3 AND batch = $4
+)`
+
+	sqlDue = `
+SELECT id
+FROM skald.sagas
+WHERE wake_at <= (SELECT skald.clock())
+ORDER BY wake_at, id
+LIMIT $1
+FOR UPDATE SKIP LOCKED`
+
+	sqlTakeOverdue = `
+WITH due AS (
+	SELECT batch, tried
+	FROM skald.outbox
+	WHERE retry_at <= (SELECT skald.clock())
+	ORDER BY retry_at, batch
+	LIMIT $1
+	FOR UPDATE SKIP LOCKED
+)
+UPDATE skald.outbox AS o
+SET retry_at = skald.clock() + $2::interval, tried = true
+FROM due
+WHERE o.batch = due.batch
+RETURNING o.batch, o.waiting, o.records, due.tried`
+
+	sqlOutboxDepth = `
+SELECT count(*) FROM (SELECT FROM skald.outbox WHERE retry_at < 'infinity' LIMIT $1) AS o`
+
+	// The keeper's lock: at most one replica is at it.
+	sqlTryKeep = `SELECT pg_try_advisory_xact_lock(x'736b616c6b'::bigint)`
+
+	sqlMakePartitions = `SELECT made, until FROM skald.make_partitions(4)`
+
+	sqlRemoveKeys = `
+DELETE FROM skald.idempotency_keys
+WHERE (tenant, key) IN (
+	SELECT tenant, key FROM skald.idempotency_keys
+	WHERE at <= (SELECT skald.clock()) - $1::interval
+	ORDER BY at
+	LIMIT $2
+	FOR UPDATE SKIP LOCKED
+)`
+
+	sqlRemoveReceipts = `
+DELETE FROM skald.receipts
+WHERE batch IN (
+	SELECT batch FROM skald.receipts
+	WHERE batch < skald.uuid_at((SELECT skald.clock()) - $1::interval)
+	ORDER BY batch
+	LIMIT $2
+)`
+
+	// Whoever was given up as lost an hour ago is gone: a session idle in its transaction is ended after seconds.
+	sqlRemoveFences = `
+DELETE FROM skald.outbox
+WHERE retry_at = 'infinity' AND batch < skald.uuid_at((SELECT skald.clock()) - interval '1 hour')`
+
+	sqlRemoveQuotas = `DELETE FROM skald.quarantine_quota WHERE hour < skald.clock() - interval '1 day'`
+)
+
+const (
+	// The least of the three tables counts. A partition's name is the Monday that it begins with.
+	sqlPartitionsUntil = `
+SELECT min(until) FROM (
+	SELECT max(to_timestamp(right(c.relname, 8), 'YYYYMMDD')) + interval '1 week' AS until
+	FROM (VALUES ('sagas'), ('history'), ('receipts')) AS p (parent)
+	LEFT JOIN pg_inherits AS i ON i.inhparent = ('skald.' || p.parent)::regclass
+	LEFT JOIN pg_class AS c ON c.oid = i.inhrelid
+	GROUP BY p.parent
+) AS t`
+
+	// The partitions of a table that end at or before $2, oldest first.
+	sqlOldPartitions = `
+SELECT c.relname::text
+FROM pg_inherits AS i
+JOIN pg_class AS c ON c.oid = i.inhrelid
+WHERE i.inhparent = ('skald.' || $1::text)::regclass
+	AND NOT i.inhdetachpending
+	AND to_timestamp(right(c.relname, 8), 'YYYYMMDD') + interval '1 week' <= $2
+ORDER BY c.relname`
+)

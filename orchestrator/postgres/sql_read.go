@@ -1,0 +1,93 @@
+package postgres
+
+// What the API and the dashboard ask.
+const (
+	sqlSaga = `
+SELECT wake_at, instance
+FROM skald.sagas
+WHERE shard = $1 AND id = $2 AND tenant = $3`
+
+	sqlBatches = `
+SELECT b.batch, o.waiting, r.acks
+FROM unnest($1::uuid[]) AS b (batch)
+LEFT JOIN skald.outbox AS o ON o.batch = b.batch
+LEFT JOIN skald.receipts AS r ON r.batch = b.batch AND r.batch BETWEEN $2 AND $3`
+
+	// Which commands wait to be published is known to the outbox alone (see stored.Causes).
+	sqlCauses = `
+	($6 = ''
+		OR $6 NOT IN ('reply', 'unpublished') AND $6 = ANY (s.causes)
+		OR 'reply' = ANY (s.causes) AND CASE $6
+			WHEN 'unpublished' THEN EXISTS (SELECT FROM skald.outbox AS o WHERE o.batch = ANY (s.batches))
+			WHEN 'reply' THEN NOT EXISTS (SELECT FROM skald.outbox AS o WHERE o.batch = ANY (s.batches))
+				OR EXISTS (
+					SELECT FROM unnest(s.batches) AS b (batch)
+					WHERE NOT EXISTS (SELECT FROM skald.outbox AS o WHERE o.batch = b.batch)
+				)
+		END)`
+
+	// The bounds of the ids follow from the page and from the times of creation, with a day's allowance for replicas' clocks.
+	sqlWhereSagas = `
+FROM skald.sagas AS s
+WHERE s.tenant = $1
+	AND s.id >= $2 AND s.id < $3
+	AND ($4 = '' OR s.saga = $4)
+	AND (cardinality($5::text[]) = 0 OR s.status = ANY ($5))
+	AND ` + sqlCauses + `
+	AND ($7 = '' OR $7 = 'any' AND s.attention <> '{}' OR $7 = ANY (s.attention))
+	AND ($8::text IS NULL OR s.labels @> $8::jsonb)
+	AND ($9::timestamptz IS NULL OR s.created_at > $9)
+	AND ($10::timestamptz IS NULL OR s.created_at < $10)`
+
+	sqlAndKey = ` AND s.key = $12 AND s.key <> ''`
+
+	sqlSagas      = `SELECT s.wake_at, s.instance` + sqlWhereSagas + ` ORDER BY s.id DESC LIMIT $11`
+	sqlSagasByKey = `SELECT s.wake_at, s.instance` + sqlWhereSagas + sqlAndKey + ` ORDER BY s.id DESC LIMIT $11`
+
+	sqlCountSagas      = `SELECT count(*) FROM (SELECT` + sqlWhereSagas + ` LIMIT $11) AS n`
+	sqlCountSagasByKey = `SELECT count(*) FROM (SELECT` + sqlWhereSagas + sqlAndKey + ` LIMIT $11) AS n`
+
+	// Counting live sagas goes by their index.
+	sqlCountLive      = `SELECT count(*) FROM (SELECT` + sqlWhereSagas + ` AND s.wake_at IS NOT NULL LIMIT $11) AS n`
+	sqlCountLiveByKey = `SELECT count(*) FROM (SELECT` + sqlWhereSagas + sqlAndKey + ` AND s.wake_at IS NOT NULL LIMIT $11) AS n`
+
+	sqlHistory = `
+SELECT h.batch, h.fact
+FROM skald.history AS h
+WHERE h.shard = $1
+	AND h.saga_id = $2
+	AND h.seq > $4
+	AND EXISTS (SELECT FROM skald.sagas AS s WHERE s.shard = $1 AND s.id = $2 AND s.tenant = $3)
+ORDER BY h.seq
+LIMIT $5`
+
+	sqlSagaExists = `SELECT EXISTS (SELECT FROM skald.sagas WHERE shard = $1 AND id = $2 AND tenant = $3)`
+
+	sqlRevisions = `
+SELECT s.id, s.revision
+FROM unnest($1::smallint[], $2::uuid[]) AS n (shard, id)
+JOIN skald.sagas AS s ON s.shard = n.shard AND s.id = n.id
+WHERE s.id BETWEEN $3 AND $4`
+
+	// Unpublished or reply is asked once per saga.
+	sqlStats = `
+SELECT s.saga, s.status, s.attention <> '{}', s.causes,
+	'reply' = ANY (s.causes) AND EXISTS (SELECT FROM skald.outbox AS o WHERE o.batch = ANY (s.batches)) AS waiting,
+	'reply' = ANY (s.causes) AND EXISTS (
+		SELECT FROM unnest(s.batches) AS b (batch)
+		WHERE NOT EXISTS (SELECT FROM skald.outbox AS o WHERE o.batch = b.batch)
+	) AS published,
+	count(*)
+FROM skald.sagas AS s
+WHERE s.tenant = $1 AND s.wake_at IS NOT NULL
+GROUP BY 1, 2, 3, 4, 5, 6`
+
+	sqlCountQuarantine = `SELECT count(*) FROM skald.quarantine WHERE tenant = ANY ($1::text[])`
+
+	sqlListQuarantine = `
+SELECT id, at, tenant, saga_id, reason, message, topic, partition, record_offset, record_at, key, value, headers, sha256, bytes
+FROM skald.quarantine
+WHERE tenant = ANY ($1::text[]) AND id < $2
+ORDER BY id DESC
+LIMIT $3`
+)

@@ -1,0 +1,2 @@
+// Package architecture holds the test that keeps the direction of imports.
+package architecture

@@ -13,6 +13,9 @@ import (
 // needJava skips on machines that only have Go; .ci/run installs both.
 func needJava(t *testing.T) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts Kafka")
+	}
 	for _, program := range []string{"java", "mvn"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skip(program + " is not installed")

@@ -178,6 +178,10 @@ func (c *compiler) schema(n *node, path string) saga.Schema {
 		compiled, err = compiler.Compile(url)
 	}
 	if err == nil {
+		if tooCostly(compiled) {
+			c.add(n.pos, path, "too costly: it may apply more than %d schemas to one value", maxSchemaCost)
+			return nil
+		}
 		return &schema{compiled}
 	}
 	var invalid *jsonschema.SchemaValidationError

@@ -3,6 +3,8 @@ package definition
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -71,6 +73,38 @@ func TestSchema_Shapes(t *testing.T) {
 				return
 			}
 			require.Equal(t, c.want, violations(t, err))
+		})
+	}
+}
+
+// A schema whose cost doubles with each reference, or with each level of the value, is refused; what refers to itself once is not.
+func TestSchema_Cost(t *testing.T) {
+	t.Parallel()
+	var doubling strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&doubling, `"d%d": {"anyOf": [{"$ref": "#/$defs/d%d"}, {"$ref": "#/$defs/d%d"}]}, `, i, i+1, i+1)
+	}
+	for _, c := range []struct {
+		name, schema string
+		good         bool
+	}{
+		{"Doubling", `{"$ref": "#/$defs/d0", "$defs": {` + doubling.String() + `"d20": {"type": "string"}}}`, false},
+		{"DoublingWithDepth", `{"properties": {"x": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}}`, false},
+		{"DoublingWithDepthAnywhere", `{"properties": {"x": {"$ref": "#"}}, "patternProperties": {"x": {"$ref": "#"}}}`, false},
+		{"Tree", `{"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}, "required": ["value"]}`, true},
+		{"TreeOfParts", `{"allOf": [{"properties": {"left": {"$ref": "#"}}}, {"properties": {"right": {"$ref": "#"}}}]}`, true},
+		{"List", `{"$ref": "#/$defs/list", "$defs": {"list": {"prefixItems": [{"type": "integer"}, {"$ref": "#/$defs/list"}]}}}`, true},
+		{"Itself", `{"$ref": "#"}`, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Read("t.json", []byte(`{"saga": "t", "version": 1, "input": `+c.schema+
+				`, "steps": [{"name": "a", "participant": "p", "command": "A.v1", "effect": "none"}]}`))
+			if c.good {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, "t.json:1:38: input: too costly: it may apply more than 10000 schemas to one value")
 		})
 	}
 }

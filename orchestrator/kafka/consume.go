@@ -111,13 +111,15 @@ func (c *consumer) member(ctx context.Context) (joined bool, err error) {
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("make the consumer group: %w", err), client.Close())
 	}
+	h := &handler{consumer: c, client: client}
+	look := &inspector{handler: h}
 	var errs sync.WaitGroup
 	errs.Go(func() {
 		for err := range group.Errors() {
 			c.failed(err)
+			look.look(err)
 		}
 	})
-	h := &handler{consumer: c, client: client}
 	short := 0 // sessions in a row that ended at once
 	for ctx.Err() == nil && err == nil {
 		began := time.Now()
@@ -131,6 +133,7 @@ func (c *consumer) member(ctx context.Context) (joined bool, err error) {
 	}
 	err = errors.Join(err, group.Close())
 	errs.Wait()
+	look.wg.Wait()
 	return h.joined, errors.Join(err, client.Close())
 }
 

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/IBM/sarama"
@@ -109,4 +110,57 @@ func (b *testBundle) widen(t *testing.T, topic string) {
 			"max.message.bytes": {Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &limit},
 		}, false)
 	}))
+}
+
+// T8: a batch that unpacks to more than the limit costs no memory, goes to quarantine by its place, and stops nothing.
+func TestFetch_ZipBomb(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	topic := b.cfg.Topics.Prefix + "skald.replies"
+	b.widen(t, topic)
+	cfg := b.cfg
+	cfg.setDefaults()
+	conf := cfg.producer()
+	conf.Producer.MaxMessageBytes = 64 << 20
+	conf.Producer.Compression = sarama.CompressionGZIP
+	bomber, err := sarama.NewSyncProducer(cfg.Brokers, conf)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, bomber.Close()) }()
+
+	b.send(t, b.replies(sagaID(1), 2)...)
+	partition, at, err := bomber.SendMessage(&sarama.ProducerMessage{
+		Topic: topic, Key: sarama.StringEncoder(sagaID(1).String()), Value: sarama.ByteEncoder(make([]byte, 40<<20)),
+	})
+	if errors.Is(err, sarama.ErrMessageSizeTooLarge) {
+		return // the broker unpacks and refuses, as the topic's compression.type has it
+	}
+	require.NoError(t, err)
+	b.send(t, b.reply(sagaID(1), "reserve-items", func(r *wire.Reply) { r.Attempt = 3 }))
+	for n := range 5 {
+		b.send(t, b.reply(sagaID(10+n), "reserve-items", func(r *wire.Reply) { r.Attempt = 100 + n }))
+	}
+
+	failures := make(chan error, 10000)
+	broker := b.open(t, func(c *Config) { c.Hooks.ConsumerFailed = func(err error) { failures <- err } })
+	seen := map[int]bool{}
+	var bomb *orchestrator.Quarantined
+	for len(seen) < 8 {
+		some := fetch1(t, broker)
+		for _, d := range some {
+			if d.Poison != nil {
+				require.Nil(t, bomb, "it comes once")
+				bomb = d.Poison
+				continue
+			}
+			seen[d.Reply.Attempt] = true
+		}
+		broker.Mark(some)
+	}
+	require.NotNil(t, bomb)
+	require.Equal(t, ReasonUnreadable, bomb.Reason)
+	require.Equal(t, topic, bomb.Topic)
+	require.Equal(t, partition, bomb.Partition)
+	require.Equal(t, at, bomb.Offset)
+	require.Empty(t, bomb.Value)
+	require.ErrorIs(t, <-failures, sarama.ErrDecompressedBatchTooLarge)
 }

@@ -16,8 +16,13 @@ type claim struct {
 	maxAhead  int
 	maxBytes  int
 	room      chan struct{} // gets a token when there is room again
+	skipped   chan struct{} // closed when reading must begin anew behind what was skipped
+
+	order sync.Mutex // held while a record is handed on, so that records keep their order
 
 	mu      sync.Mutex // guards the rest
+	next    int64      // the offset to be read next; below zero: the oldest
+	skipTo  int64      // 0: nothing is skipped
 	read    []reading  // ascending by offset; the first is the lowest that is not marked
 	bytes   int        // of the unmarked
 	out     int        // handed to the engine, not marked
@@ -38,19 +43,45 @@ type ack struct {
 	offset int64
 }
 
-func newClaim(cfg *Config, session sarama.ConsumerGroupSession, topic string, partition int32) *claim {
+func newClaim(cfg *Config, session sarama.ConsumerGroupSession, topic string, partition int32, first int64) *claim {
 	return &claim{
-		topic: topic, partition: partition, session: session,
-		maxAhead: cfg.maxAhead, maxBytes: cfg.maxBytes, room: make(chan struct{}, 1),
+		topic: topic, partition: partition, session: session, next: first,
+		maxAhead: cfg.maxAhead, maxBytes: cfg.maxBytes, room: make(chan struct{}, 1), skipped: make(chan struct{}),
 	}
 }
 
-// add notes a record that was read.
-func (c *claim) add(offset int64, bytes int) {
+// add notes a record that was read; false if it, or one behind it, was read before.
+func (c *claim) add(offset int64, bytes int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if offset < c.next {
+		return false
+	}
 	c.read = append(c.read, reading{offset: offset, bytes: bytes})
 	c.bytes += bytes
+	c.next = offset + 1
+	return true
+}
+
+// position is the offset to be read next; below zero: the oldest.
+func (c *claim) position() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.next
+}
+
+// pass moves the position on, over offsets that hold nothing to be read.
+func (c *claim) pass(next int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next = max(c.next, next)
+}
+
+// skip has reading begin anew once everything before next is marked.
+func (c *claim) skip(next int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.skipTo = next
 }
 
 // full reports whether reading on must wait for marks; room then gets a token when it need not any more.
@@ -103,6 +134,10 @@ func (c *claim) mark(offset int64) {
 		next := c.read[done-1].offset + 1
 		c.read = c.read[done:]
 		c.session.MarkOffset(c.topic, c.partition, next, "")
+		if c.skipTo != 0 && next >= c.skipTo {
+			c.skipTo = 0
+			close(c.skipped)
+		}
 	}
 	if wasFull && !c.fullLocked() {
 		select {

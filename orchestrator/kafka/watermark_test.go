@@ -22,7 +22,7 @@ func testClaim() (*claim, *markRecorder) {
 	session := &markRecorder{}
 	cfg := Config{}
 	cfg.setDefaults()
-	return newClaim(&cfg, session, "topic", 0), session
+	return newClaim(&cfg, session, "topic", 0, 0), session
 }
 
 func TestClaim_IgnoresMarksAfterItsEnd(t *testing.T) {
@@ -41,6 +41,32 @@ func TestClaim_IgnoresMarksAfterItsEnd(t *testing.T) {
 		require.Fail(t, "an ignored mark settles nothing")
 	default:
 	}
+}
+
+func TestClaim_TakesEachOffsetOnce(t *testing.T) {
+	t.Parallel()
+	c, session := testClaim()
+	require.True(t, c.add(4, 1))
+	require.False(t, c.add(4, 1))
+	require.False(t, c.add(3, 1))
+	c.pass(10)
+	require.False(t, c.add(9, 1))
+	c.skip(15)
+	require.True(t, c.add(14, 0))
+	require.True(t, c.add(15, 0))
+	for range 3 {
+		require.True(t, c.take())
+	}
+	c.mark(14)
+	c.mark(15)
+	select {
+	case <-c.skipped:
+		require.Fail(t, "4 is not marked yet: reading must not begin anew behind it")
+	default:
+	}
+	c.mark(4)
+	<-c.skipped
+	require.Equal(t, []int64{16}, session.marks)
 }
 
 func TestClaim_FullByBytes(t *testing.T) {

@@ -21,10 +21,7 @@ const (
 // Consume implements participants.Transport. It joins again for as long as ctx lives, whatever went wrong: a topic
 // that is not there yet, a broker that is away, a reply that could not be sent.
 func (t *Transport) Consume(ctx context.Context, topic, group string, take func(participants.Delivery)) error {
-	t.mu.RLock()
-	closed := t.closed
-	t.mu.RUnlock()
-	if closed {
+	if t.isClosed() {
 		return ErrClosed
 	}
 	for failures := 0; ctx.Err() == nil; failures++ {

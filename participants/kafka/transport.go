@@ -8,7 +8,6 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/skaldhq/skald/participants"
-	"github.com/skaldhq/skald/participants/wire"
 )
 
 var _ participants.Transport = (*Transport)(nil)
@@ -56,37 +55,21 @@ func New(config Config) (*Transport, error) {
 	// Both channels are read from the start to the end: one that fills up stops the producer.
 	t.drains.Go(func() {
 		for m := range producer.Successes() {
-			m.Metadata.(func(error))(nil)
+			t.sent(m.Metadata.(*sending), nil)
 		}
 	})
 	t.drains.Go(func() {
 		for e := range producer.Errors() {
-			e.Msg.Metadata.(func(error))(mapError(e.Err))
+			t.sent(e.Msg.Metadata.(*sending), e.Err)
 		}
 	})
 	return t, nil
 }
 
-// Send implements participants.Transport.
-func (t *Transport) Send(record wire.Record, done func(error)) {
-	message := &sarama.ProducerMessage{
-		Topic:     record.Topic,
-		Key:       sarama.ByteEncoder(record.Key),
-		Value:     sarama.ByteEncoder(record.Value),
-		Headers:   make([]sarama.RecordHeader, len(record.Headers)),
-		Timestamp: record.Timestamp,
-		Metadata:  done,
-	}
-	for i, h := range record.Headers {
-		message.Headers[i] = sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value}
-	}
+func (t *Transport) isClosed() bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if t.closed {
-		done(ErrClosed)
-		return
-	}
-	t.producer.Input() <- message
+	return t.closed
 }
 
 // Close flushes what was sent and disconnects. Calling it again does nothing.
@@ -104,20 +87,4 @@ func (t *Transport) Close() error {
 		return fmt.Errorf("close kafka client: %w", err)
 	}
 	return nil
-}
-
-// mapError tells records that the broker will never take from those that it may have taken.
-func mapError(err error) error {
-	var refused sarama.ConfigurationError // a record above MaxMessageBytes
-	for _, final := range []error{
-		sarama.ErrMessageSizeTooLarge, sarama.ErrInvalidMessage, sarama.ErrInvalidTopic, sarama.ErrUnknownTopicOrPartition,
-	} {
-		if errors.Is(err, final) {
-			return fmt.Errorf("%w: %w", participants.ErrReplyRefused, err)
-		}
-	}
-	if errors.As(err, &refused) {
-		return fmt.Errorf("%w: %w", participants.ErrReplyRefused, err)
-	}
-	return err
 }

@@ -54,6 +54,14 @@ func externalCases() map[string]func(*rig) {
 			r.want(r.Compensate("RefundBlind.v1", succeed, Attempt(2)), wire.Succeeded, "")
 			require.Zero(r.t, r.provider.charged())
 		},
+		"CompensateAtAClaimStoresNothing": func(r *rig) {
+			r.provider.set(func(p *provider) { p.crash = true })
+			r.Execute("Charge.v1", succeed)
+			r.want(r.Compensate("RefundBlind.v1", succeed), wire.Failed, wire.CodeExecuteOpen)
+			r.Execute("Charge.v1", succeed, Attempt(2))
+			r.want(r.Compensate("RefundBlind.v1", succeed, Edition(1)), wire.Succeeded, "")
+			require.Zero(r.t, r.provider.charged())
+		},
 		"CompensateAtAClaimAsksAndUndoes": func(r *rig) {
 			r.provider.set(func(p *provider) { p.crash = true })
 			r.Execute("Charge.v1", succeed)

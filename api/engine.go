@@ -1,0 +1,35 @@
+package api
+
+import (
+	"context"
+
+	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/saga"
+)
+
+// Engine is what the API asks of the engine; *orchestrator.Engine is one. Errors are those of package orchestrator.
+type Engine interface {
+	Start(ctx context.Context, req orchestrator.StartRequest) (orchestrator.Started, error)
+	Act(ctx context.Context, req orchestrator.ActRequest) (orchestrator.Acted, error)
+	DryRun(ctx context.Context, req orchestrator.ActRequest) (saga.Decision, error)
+	Blocked(ctx context.Context, view orchestrator.View) ([]saga.BlockedOn, error)
+	Definition(ctx context.Context, tenant, name string, version int) (*saga.Definition, error)
+	PutDefinition(ctx context.Context, tenant string, src []byte, activate bool, by, requestID string) (orchestrator.DefinitionRow, bool, error)
+	CheckDefinition(src []byte) error
+	SetDefinitionState(ctx context.Context, tenant, name string, version int, state orchestrator.DefinitionState, by, reason, requestID string) error
+	Reader() orchestrator.Reader
+	Definitions() orchestrator.Definitions
+	Ready() error
+}
+
+var _ Engine = (*orchestrator.Engine)(nil)
+
+// EventTail reads skald.events without a consumer group, so every replica sees every event.
+type EventTail interface {
+	// Ends answers, per partition, the offset after the newest event.
+	Ends(ctx context.Context) (map[int32]int64, error)
+	// Tail calls emit for every event from the given offsets on, in order per partition, until ctx ends (it then returns
+	// ctx's error), emit fails (its error) or the topic cannot be read. Partitions that from does not name are read from
+	// their first event, and so are offsets that retention has removed. emit is never called concurrently.
+	Tail(ctx context.Context, from map[int32]int64, emit func(partition int32, offset int64, event orchestrator.Record) error) error
+}

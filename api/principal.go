@@ -1,0 +1,83 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+)
+
+// Permission is what a route needs.
+type Permission string
+
+// The permissions. A route of Public needs no principal.
+const (
+	Public         Permission = "public"
+	PermitRead     Permission = "read"     // sagas, definitions, counts; payloads without the redacted parts
+	PermitPayloads Permission = "payloads" // the redacted parts too, and quarantined records
+	PermitStart    Permission = "start"    // sagas
+	PermitOperate  Permission = "operate"  // cancel, retry, complete, ...
+	PermitDeploy   Permission = "deploy"   // definitions
+)
+
+// Role is a set of permissions.
+type Role string
+
+// The roles.
+const (
+	RoleViewer        Role = "viewer"
+	RolePayloadReader Role = "payload-reader"
+	RoleStarter       Role = "starter" // a service that starts sagas
+	RoleOperator      Role = "operator"
+	RoleDeployer      Role = "deployer"
+	RoleAdmin         Role = "admin"
+)
+
+// Roles lists every role.
+func Roles() []Role {
+	return []Role{RoleViewer, RolePayloadReader, RoleStarter, RoleOperator, RoleDeployer, RoleAdmin}
+}
+
+// Permissions lists what a role may; nothing for an unknown one.
+func (r Role) Permissions() []Permission {
+	switch r {
+	case RoleViewer:
+		return []Permission{PermitRead}
+	case RolePayloadReader:
+		return []Permission{PermitRead, PermitPayloads}
+	case RoleStarter:
+		return []Permission{PermitRead, PermitStart}
+	case RoleOperator:
+		return []Permission{PermitRead, PermitStart, PermitOperate}
+	case RoleDeployer:
+		return []Permission{PermitRead, PermitDeploy}
+	case RoleAdmin:
+		return []Permission{PermitRead, PermitPayloads, PermitStart, PermitOperate, PermitDeploy}
+	}
+	return nil
+}
+
+// Principal is who asks, and for which tenant.
+type Principal struct {
+	Name   string // stands in the audit
+	Tenant string
+	Roles  []Role
+}
+
+// May reports whether one of the principal's roles has the permission.
+func (p Principal) May(want Permission) bool {
+	return want == Public || slices.ContainsFunc(p.Roles, func(r Role) bool { return slices.Contains(r.Permissions(), want) })
+}
+
+// anonymous is who asks where nobody is authenticated: admin of the default tenant. CheckExposure and the loopback guard keep
+// strangers away from it.
+func anonymous() Principal {
+	return Principal{Name: "anonymous", Tenant: "default", Roles: []Role{RoleAdmin}}
+}
+
+// ErrUnauthenticated says that a request does not show who asks, or not credibly; it becomes 401.
+var ErrUnauthenticated = errors.New("authentication is required")
+
+// Authenticator finds out who asks. It is safe for concurrent use. Errors other than ErrUnauthenticated become 503.
+type Authenticator interface {
+	Authenticate(r *http.Request) (Principal, error)
+}

@@ -6,6 +6,9 @@ TOOL   := $(GO) tool -modfile=tools/go.mod
 ARGS   ?=
 # Time for each fuzz target.
 FUZZTIME ?= 30s
+# Sagas in flight and rounds of the benchmark.
+INFLIGHT ?= 1,64,1024
+ROUNDS   ?= 5
 
 .DEFAULT_GOAL := help
 
@@ -61,8 +64,8 @@ verify: ## fail where a generated file is not what its source says, or a module 
 	if [ "$$before" != "$$after" ]; then echo 'generated files were out of date; see git diff'; exit 1; fi
 
 .PHONY: bench
-bench: ## measure the engine beside the floor (ARGS are the benchmark's flags)
-	$(GO) run ./bench $(ARGS)
+bench: ## measure the engine beside the floor (INFLIGHT=64,1024 ROUNDS=5, ARGS are further flags)
+	$(GO) run ./bench -inflight $(INFLIGHT) -rounds $(ROUNDS) $(ARGS)
 
 .PHONY: sim
 sim: ## run the simulated world (ARGS as for go test)

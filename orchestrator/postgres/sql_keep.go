@@ -9,6 +9,9 @@ INSERT INTO skald.outbox (batch, retry_at, tried, waiting, records)
 VALUES ($1, 'infinity', false, '{}', '')
 ON CONFLICT DO NOTHING`
 
+	// Writes without changing anything (see Committed).
+	sqlTouchOutbox = `UPDATE skald.outbox SET retry_at = retry_at WHERE batch = $1`
+
 	sqlCommitted = `
 SELECT EXISTS (
 	SELECT FROM skald.history WHERE shard = $1 AND saga_id = $2 AND seq = $3 AND batch = $4

@@ -44,6 +44,7 @@ func statements() map[string]string {
 		"sqlQuarantine":           sqlQuarantine,
 		"sqlCommit":               sqlCommit,
 		"sqlFence":                sqlFence,
+		"sqlTouchOutbox":          sqlTouchOutbox,
 		"sqlCommitted":            sqlCommitted,
 		"sqlDue":                  sqlDue,
 		"sqlTakeOverdue":          sqlTakeOverdue,

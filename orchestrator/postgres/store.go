@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -69,30 +68,38 @@ func (s *Store) inTx(ctx context.Context, pool *pgxpool.Pool, what string, do fu
 }
 
 // Committed implements orchestrator.Store. A false answer is final: where the commit is still under way it is waited for, and
-// where it has not come yet it will fail.
-func (s *Store) Committed(ctx context.Context, id saga.BatchID, write orchestrator.Write) (bool, error) {
-	var committed bool
-	in := &write.Next
-	err := s.inTx(ctx, s.cfg.Engine, "resolve batch "+id.String(), func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, sqlFence, uuid(id)); err != nil {
+// where it has not come yet it will fail. A true one is as durable as any commit: it is itself the answer to one that wrote
+// something, so that a synchronous replica has everything before it.
+func (s *Store) Committed(ctx context.Context, id saga.BatchID, write orchestrator.Write) (committed bool, err error) {
+	what := "resolve batch " + id.String()
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Release()
+	delete(conn.Conn().PgConn().CustomData(), warningKey)
+	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		fenced, err := tx.Exec(ctx, sqlFence, uuid(id))
+		if err != nil || len(write.Facts) == 0 {
 			return err
 		}
-		if len(write.Facts) == 0 {
-			return nil
-		}
+		in := &write.Next
 		row := tx.QueryRow(ctx, sqlCommitted, int16(in.ID.Shard()), uuid(in.ID), write.Facts[0].Seq, uuid(id))
 		if err := row.Scan(&committed); err != nil || !committed {
 			return err
 		}
-		return errUnfenced // its outbox row may have been settled and deleted: no fence is needed
+		clear := sqlTouchOutbox
+		if fenced.RowsAffected() == 1 { // its outbox row has been settled and deleted: no fence is needed
+			clear = sqlDeleteOutbox
+		}
+		_, err = tx.Exec(ctx, clear, uuid(id))
+		return err
 	})
-	if errors.Is(err, errUnfenced) {
-		err = nil
+	if warning := conn.Conn().PgConn().CustomData()[warningKey]; err == nil && warning != nil {
+		err = fmt.Errorf("%w: %v", orchestrator.ErrUnknown, warning)
 	}
-	return committed, err
+	return committed && err == nil, translate(what, err)
 }
-
-var errUnfenced = errors.New("committed")
 
 // Due implements orchestrator.Store.
 func (s *Store) Due(ctx context.Context, limit int) ([]saga.ID, error) {

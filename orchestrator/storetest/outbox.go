@@ -112,7 +112,8 @@ func outboxSettledTwice(s *suite) {
 	in := s.instance()
 	b := s.dueAtOnce(in)
 	at := s.now()
-	require.NoError(s, s.Store.Settle(s.ctx, []orchestrator.Settled{{Batch: b.ID, Acked: acked(at, 0)}}))
+	first := orchestrator.Settled{Batch: b.ID, Acked: acked(at, 0)}
+	require.NoError(s, s.Store.Settle(s.ctx, []orchestrator.Settled{first, first}), "in one call too")
 	again := []orchestrator.Acked{{Index: 0, Partition: 3, Offset: 999, At: at.Add(time.Second)}}
 	require.NoError(s, s.Store.Settle(s.ctx, []orchestrator.Settled{{Batch: b.ID, Acked: again}}))
 	require.NoError(s, s.Store.Settle(s.ctx, []orchestrator.Settled{{Batch: s.batchID()}}), "a batch that never was")
@@ -176,12 +177,12 @@ func sentOnlyOpenCommands(s *suite) {
 		{Status: saga.Undoing, Effect: saga.EffectPossible, Forward: leg, Backward: leg},
 		{Status: saga.UndoBackingOff, Effect: saga.EffectPossible, Forward: leg, Backward: leg},
 		{Status: saga.Unknown, Effect: saga.EffectPossible, Forward: leg},
+		{Status: saga.InFlight, Effect: saga.EffectPossible, Forward: leg},
 	}
 	require.NoError(s, s.commit(b))
 	equal(s, []saga.Sent{
-		{Step: 1, Verb: saga.Execute, Unpublished: true},
 		{Step: 2, Verb: saga.Compensate, Unpublished: true},
-		{Step: 3, Verb: saga.Compensate, Unpublished: true},
+		{Step: 5, Verb: saga.Execute, Unpublished: true},
 	}, s.row(in.ID).Sent)
 }
 

@@ -7,29 +7,14 @@ import (
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
-// openLegs calls f for each open command of the saga: one that a reply or a timer is still awaited for.
-func openLegs(in *saga.Instance, f func(step int, verb saga.Verb, leg *saga.Leg)) {
-	for i := range in.Steps {
-		s := &in.Steps[i]
-		switch s.Status {
-		case saga.InFlight, saga.BackingOff:
-			if s.Forward.Created && !s.Forward.Batch.IsZero() {
-				f(i, saga.Execute, &s.Forward)
-			}
-		case saga.Undoing, saga.UndoBackingOff:
-			if s.Backward.Created && !s.Backward.Batch.IsZero() {
-				f(i, saga.Compensate, &s.Backward)
-			}
-		case saga.Pending, saga.Held, saga.Succeeded, saga.Rejected, saga.Unknown, saga.Skipped, saga.Stuck,
-			saga.Undone, saga.UndoFailed, saga.Waived:
-		}
-	}
-}
-
 // OpenBatches lists the batches of the saga's open commands, sorted, each once; nil: none.
 func OpenBatches(in *saga.Instance) []saga.BatchID {
 	var ids []saga.BatchID
-	openLegs(in, func(_ int, _ saga.Verb, leg *saga.Leg) { ids = append(ids, leg.Batch) })
+	for _, leg := range in.Open() {
+		if !leg.Batch.IsZero() {
+			ids = append(ids, leg.Batch)
+		}
+	}
 	slices.SortFunc(ids, CompareBatches)
 	return slices.Compact(ids)
 }
@@ -43,15 +28,15 @@ type Published struct {
 // Sent says what is known of the newest attempt of each open command; batches that are not listed are known of nothing.
 func Sent(in *saga.Instance, batches map[saga.BatchID]Published) []saga.Sent {
 	var sent []saga.Sent
-	openLegs(in, func(step int, verb saga.Verb, leg *saga.Leg) {
+	for _, leg := range in.Open() {
 		p := batches[leg.Batch]
 		sent = append(sent, saga.Sent{
-			Step:        step,
-			Verb:        verb,
+			Step:        leg.Step,
+			Verb:        leg.Verb,
 			Unpublished: slices.Contains(p.Left, int32(leg.Index)),
 			AckedAt:     p.Acked[leg.Index].At,
 		})
-	})
+	}
 	return sent
 }
 

@@ -24,13 +24,15 @@ func Tracing(provider trace.TracerProvider) Middleware {
 		return func(ctx context.Context, req *Request) (Result, error) {
 			carrier := propagation.MapCarrier{wire.HeaderTraceParent: req.TraceParent, wire.HeaderTraceState: req.TraceState}
 			ctx, span := tracer.Start(w3c.Extract(ctx, carrier), string(req.Verb)+" "+req.Name,
-				trace.WithSpanKind(trace.SpanKindConsumer),
-				trace.WithAttributes(
+				trace.WithSpanKind(trace.SpanKindConsumer))
+			defer span.End()
+			if span.IsRecording() {
+				span.SetAttributes(
 					attribute.String("skald.saga_id", req.SagaID.String()),
 					attribute.String("skald.step", req.Step),
 					attribute.Int("skald.attempt", req.Attempt),
-				))
-			defer span.End()
+				)
+			}
 			if span.SpanContext().IsValid() {
 				out := propagation.MapCarrier{}
 				w3c.Inject(ctx, out)
@@ -43,7 +45,9 @@ func Tracing(provider trace.TracerProvider) Middleware {
 			case result.Outcome == wire.Failed:
 				span.SetStatus(codes.Error, result.Code)
 			}
-			span.SetAttributes(attribute.String("skald.outcome", string(result.Outcome)))
+			if span.IsRecording() {
+				span.SetAttributes(attribute.String("skald.outcome", string(result.Outcome)))
+			}
 			return result, err
 		}
 	}

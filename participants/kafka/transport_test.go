@@ -229,3 +229,28 @@ func BenchmarkTransport_RoundTrip(bench *testing.B) {
 		})
 	}
 }
+
+// BenchmarkTransport_Throughput is many commands under way at once, with the barrier in memory.
+func BenchmarkTransport_Throughput(bench *testing.B) {
+	b := setup(bench, kafka.Config{})
+	replies := b.replies()
+	b.run(&participants.Memory{}, nil, func(context.Context, *participants.Request) (participants.Result, error) {
+		return participants.Succeed(nil)
+	})
+	b.send(b.command(wire.RandomID(), "a"))
+	b.await(replies)
+	records := make([]wire.Record, bench.N)
+	for i := range records {
+		records[i] = b.command(wire.RandomID(), "a")
+	}
+	bench.ReportAllocs()
+	bench.ResetTimer()
+	go func() {
+		for _, record := range records {
+			b.transport.Send(record, func(error) {})
+		}
+	}()
+	for range records {
+		<-replies
+	}
+}

@@ -35,28 +35,28 @@ func (c *Command) Type() string { return c.Participant + "." + c.Name }
 
 // Record encodes c for topic. Headers come in a fixed order. The record shares Value with c.
 func (c *Command) Record(topic string) Record {
-	headers := make([]Header, 0, 20)
-	headers = appendHeader(headers, HeaderContentType, ContentType)
-	headers = appendHeader(headers, HeaderSpecVersion, SpecVersion)
-	headers = appendHeader(headers, HeaderID, c.ID.String())
-	headers = appendHeader(headers, HeaderSource, c.Source)
-	headers = appendHeader(headers, HeaderType, c.Type())
-	headers = appendHeader(headers, HeaderSubject, c.SagaID.String())
-	headers = appendHeader(headers, HeaderTime, formatTime(c.Time))
-	headers = appendHeader(headers, HeaderSagaType, c.SagaType)
-	headers = appendHeader(headers, HeaderSagaVersion, strconv.Itoa(c.SagaVersion))
-	headers = appendHeader(headers, HeaderSagaStep, c.Step)
-	headers = appendHeader(headers, HeaderSagaVerb, string(c.Verb))
-	headers = appendHeader(headers, HeaderSagaTenant, c.Tenant)
-	headers = appendHeader(headers, HeaderSagaAttempt, strconv.Itoa(c.Attempt))
-	headers = appendHeader(headers, HeaderSagaEdition, strconv.Itoa(c.Edition))
-	headers = appendHeader(headers, HeaderSagaToken, c.Token)
-	headers = appendHeader(headers, HeaderReplyTo, c.ReplyTo)
-	headers = appendHeader(headers, HeaderExpiryTime, formatTime(c.Expiry))
-	headers = appendHeader(headers, HeaderCorrelationID, c.CorrelationID)
-	headers = appendOptional(headers, HeaderTraceParent, c.TraceParent)
-	headers = appendOptional(headers, HeaderTraceState, c.TraceState)
-	return Record{Topic: topic, Key: []byte(c.SagaID.String()), Value: c.Value, Headers: headers, Timestamp: c.Time}
+	var h headerWriter
+	h.add(HeaderContentType, ContentType)
+	h.add(HeaderSpecVersion, SpecVersion)
+	h.add(HeaderID, c.ID.String())
+	h.add(HeaderSource, c.Source)
+	h.add(HeaderType, c.Type())
+	h.add(HeaderSubject, c.SagaID.String())
+	h.add(HeaderTime, formatTime(c.Time))
+	h.add(HeaderSagaType, c.SagaType)
+	h.add(HeaderSagaVersion, strconv.Itoa(c.SagaVersion))
+	h.add(HeaderSagaStep, c.Step)
+	h.add(HeaderSagaVerb, string(c.Verb))
+	h.add(HeaderSagaTenant, c.Tenant)
+	h.add(HeaderSagaAttempt, strconv.Itoa(c.Attempt))
+	h.add(HeaderSagaEdition, strconv.Itoa(c.Edition))
+	h.add(HeaderSagaToken, c.Token)
+	h.add(HeaderReplyTo, c.ReplyTo)
+	h.add(HeaderExpiryTime, formatTime(c.Expiry))
+	h.add(HeaderCorrelationID, c.CorrelationID)
+	h.addOptional(HeaderTraceParent, c.TraceParent)
+	h.addOptional(HeaderTraceState, c.TraceState)
+	return Record{Topic: topic, Key: []byte(c.SagaID.String()), Value: c.Value, Headers: h.headers, Timestamp: c.Time}
 }
 
 // DecodeCommand reads a command. When it fails the error is a *DecodeError with every problem, and the command holds
@@ -87,17 +87,6 @@ func DecodeCommand(record Record) (Command, error) {
 	d.envelope(c.SagaID)
 	d.value(true)
 	return c, d.err("command")
-}
-
-func appendHeader(headers []Header, key, value string) []Header {
-	return append(headers, Header{Key: key, Value: []byte(value)})
-}
-
-func appendOptional(headers []Header, key, value string) []Header {
-	if value == "" {
-		return headers
-	}
-	return appendHeader(headers, key, value)
 }
 
 func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -29,3 +29,25 @@ func (r *Record) Header(key string) (string, bool) {
 	}
 	return "", false
 }
+
+// headerWriter gathers headers; their values share memory, which costs one allocation and not twenty.
+type headerWriter struct {
+	headers []Header
+	values  []byte
+}
+
+func (w *headerWriter) add(key, value string) {
+	if w.headers == nil {
+		w.headers, w.values = make([]Header, 0, 21), make([]byte, 0, 768)
+	}
+	begin := len(w.values)
+	w.values = append(w.values, value...)
+	// The third index keeps an append to one value out of the next.
+	w.headers = append(w.headers, Header{Key: key, Value: w.values[begin:len(w.values):len(w.values)]})
+}
+
+func (w *headerWriter) addOptional(key, value string) {
+	if value != "" {
+		w.add(key, value)
+	}
+}

@@ -56,33 +56,33 @@ func (r *Reply) Type() string { return r.Participant + "." + r.Name + replySuffi
 
 // Record encodes r for topic. Headers come in a fixed order. The record shares Value with r.
 func (r *Reply) Record(topic string) Record {
-	headers := make([]Header, 0, 21)
-	headers = appendHeader(headers, HeaderContentType, ContentType)
-	headers = appendHeader(headers, HeaderSpecVersion, SpecVersion)
-	headers = appendHeader(headers, HeaderID, r.ID.String())
-	headers = appendHeader(headers, HeaderSource, r.Source)
-	headers = appendHeader(headers, HeaderType, r.Type())
-	headers = appendHeader(headers, HeaderSubject, r.SagaID.String())
+	var h headerWriter
+	h.add(HeaderContentType, ContentType)
+	h.add(HeaderSpecVersion, SpecVersion)
+	h.add(HeaderID, r.ID.String())
+	h.add(HeaderSource, r.Source)
+	h.add(HeaderType, r.Type())
+	h.add(HeaderSubject, r.SagaID.String())
 	if !r.Time.IsZero() {
-		headers = appendHeader(headers, HeaderTime, formatTime(r.Time))
+		h.add(HeaderTime, formatTime(r.Time))
 	}
-	headers = appendHeader(headers, HeaderSagaStep, r.Step)
-	headers = appendHeader(headers, HeaderSagaVerb, string(r.Verb))
-	headers = appendHeader(headers, HeaderSagaTenant, r.Tenant)
-	headers = appendHeader(headers, HeaderSagaAttempt, strconv.Itoa(r.Attempt))
-	headers = appendHeader(headers, HeaderSagaEdition, strconv.Itoa(r.Edition))
-	headers = appendHeader(headers, HeaderSagaToken, r.Token)
-	headers = appendOptional(headers, HeaderCorrelationID, r.CorrelationID)
-	headers = appendHeader(headers, HeaderCausationID, r.CausationID.String())
-	headers = appendHeader(headers, HeaderSagaOutcome, string(r.Outcome))
-	headers = appendOptional(headers, HeaderSagaCode, r.Code)
-	headers = appendOptional(headers, HeaderSagaMessage, r.Message)
+	h.add(HeaderSagaStep, r.Step)
+	h.add(HeaderSagaVerb, string(r.Verb))
+	h.add(HeaderSagaTenant, r.Tenant)
+	h.add(HeaderSagaAttempt, strconv.Itoa(r.Attempt))
+	h.add(HeaderSagaEdition, strconv.Itoa(r.Edition))
+	h.add(HeaderSagaToken, r.Token)
+	h.addOptional(HeaderCorrelationID, r.CorrelationID)
+	h.add(HeaderCausationID, r.CausationID.String())
+	h.add(HeaderSagaOutcome, string(r.Outcome))
+	h.addOptional(HeaderSagaCode, r.Code)
+	h.addOptional(HeaderSagaMessage, r.Message)
 	if ms := r.RetryAfter.Milliseconds(); ms > 0 {
-		headers = appendHeader(headers, HeaderRetryAfter, strconv.FormatInt(ms, 10))
+		h.add(HeaderRetryAfter, strconv.FormatInt(ms, 10))
 	}
-	headers = appendOptional(headers, HeaderTraceParent, r.TraceParent)
-	headers = appendOptional(headers, HeaderTraceState, r.TraceState)
-	return Record{Topic: topic, Key: []byte(r.SagaID.String()), Value: r.Value, Headers: headers, Timestamp: r.Time}
+	h.addOptional(HeaderTraceParent, r.TraceParent)
+	h.addOptional(HeaderTraceState, r.TraceState)
+	return Record{Topic: topic, Key: []byte(r.SagaID.String()), Value: r.Value, Headers: h.headers, Timestamp: r.Time}
 }
 
 // DecodeReply reads a reply. When it fails the error is a *DecodeError with every problem, and the reply holds the

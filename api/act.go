@@ -20,7 +20,7 @@ const actBody = saga.MaxReplyBytes + 64<<10
 
 type actInput struct {
 	rawBody
-	sagaID
+	SagaPath
 	DryRun         bool   `query:"dry_run" doc:"Answer what would come of it; store nothing"`
 	IfMatch        string `header:"If-Match" doc:"The revision that the saga must have, as its ETag"`
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Kept for 7 days; a replay answers the same"`

@@ -20,18 +20,20 @@ const (
 	mediaYAML      = "application/yaml"
 )
 
-type definitionName struct {
+// NamePath is the part of an input that names a definition (exported for huma).
+type NamePath struct {
 	Name string `path:"name" pattern:"^[a-z][a-z0-9-]{0,62}$"`
 }
 
-type definitionVersion struct {
-	definitionName
+// VersionPath names a version of a definition (exported for huma).
+type VersionPath struct {
+	NamePath
 	Version int `path:"version" minimum:"1"`
 }
 
 type putDefinitionInput struct {
 	rawBody
-	definitionVersion
+	VersionPath
 	Activate    bool   `query:"activate" default:"true" doc:"Whether the version takes new sagas at once"`
 	ContentType string `header:"Content-Type" hidden:"true"`
 }
@@ -43,11 +45,11 @@ type checkDefinitionInput struct {
 
 type setDefinitionInput struct {
 	rawBody
-	definitionVersion
+	VersionPath
 }
 
 type getDefinitionInput struct {
-	definitionVersion
+	VersionPath
 	Accept string `header:"Accept" hidden:"true"`
 }
 
@@ -82,7 +84,7 @@ func (a *API) registerDefinitions() {
 	register(a, route{
 		id: "list-versions", method: http.MethodGet, path: "/v1/definitions/{name}", tag: "definitions", summary: "List a definition's versions, newest first",
 		permission: PermitRead, answers: map[int]any{http.StatusOK: client.DefinitionList{}}, errors: []int{http.StatusNotFound},
-	}, func(ctx context.Context, in *definitionName) (*answer, error) { return a.listDefinitions(ctx, in.Name) })
+	}, func(ctx context.Context, in *NamePath) (*answer, error) { return a.listDefinitions(ctx, in.Name) })
 	register(a, route{
 		id: "get-definition", method: http.MethodGet, path: "/v1/definitions/{name}/{version}", tag: "definitions",
 		summary: "Read one version", description: "With Accept: application/yaml, its source as it was registered.",

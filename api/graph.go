@@ -9,7 +9,7 @@ import (
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
-type graphInput struct{ sagaID }
+type graphInput struct{ SagaPath }
 
 func (a *API) registerGraph() {
 	register(a, route{

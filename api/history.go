@@ -13,7 +13,7 @@ import (
 )
 
 type historyInput struct {
-	sagaID
+	SagaPath
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
 	Cursor string `query:"cursor" maxLength:"128" doc:"next_cursor of the page before"`
 

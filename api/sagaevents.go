@@ -17,7 +17,7 @@ import (
 const streamChunk = 200
 
 type sagaEventsInput struct {
-	sagaID
+	SagaPath
 	LastEventID string `header:"Last-Event-ID" doc:"The seq of the last fact seen"`
 
 	after int64

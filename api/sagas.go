@@ -12,13 +12,13 @@ import (
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
-// sagaID is the part of an input that names a saga.
-type sagaID struct {
+// SagaPath is the part of an input that names a saga. It is exported because huma looks into no other embedded field.
+type SagaPath struct {
 	ID saga.ID `path:"id" format:"uuid" doc:"The saga's id"`
 }
 
 type sagaInput struct {
-	sagaID
+	SagaPath
 	IfNoneMatch string `header:"If-None-Match" doc:"Revisions already known, as ETags"`
 }
 

@@ -193,6 +193,7 @@ func TestFetch_TellsThatItWentBackToTheOldest(t *testing.T) {
 		c.Hooks.OffsetReset = func(topic string, partition int32) { resets <- reset{topic, partition} }
 	})
 	require.Equal(t, []int{1, 2}, attempts(fetch(t, broker, 2)))
+	require.Len(t, resets, 1, "the alarm comes before the records")
 	require.Equal(t, reset{b.cfg.Topics.Replies(), partition}, <-resets)
 	require.Empty(t, resets, "partitions without an offset are no alarm")
 }

@@ -9,6 +9,7 @@
 // Reading. Members of one consumer group share the reply topic. Replies are decoded and their tokens verified as they are
 // read; what can never be applied comes as a Delivery with Poison. Offsets are committed behind the marks: per partition the
 // highest offset below which everything is marked (S18). A partition that runs too far ahead of its marks is not read on.
+// A batch that cannot be unpacked would end the reading of its whole broker; it is passed over, as poison named by its place.
 //
 // Connections are made in the background and made again when they break: opening a Broker needs no Kafka.
 package kafka

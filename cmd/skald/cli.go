@@ -26,8 +26,9 @@ type cli struct {
 	Saga       sagaCmd       `cmd:"" group:"operate" help:"Start, read and operate sagas."`
 	Definition definitionCmd `cmd:"" group:"operate" help:"Check, try, register and list definitions."`
 
-	Config  configCmd  `cmd:"" group:"about" help:"Print every setting with its default, as a configuration file."`
-	Version versionCmd `cmd:"" group:"about" help:"Print the version."`
+	Config     configCmd     `cmd:"" group:"about" help:"Print every setting with its default, as a configuration file."`
+	Completion completionCmd `cmd:"" group:"about" help:"Print the completion script of a shell."`
+	Version    versionCmd    `cmd:"" group:"about" help:"Print the version."`
 }
 
 // Help is the text under the list of commands.
@@ -40,7 +41,7 @@ Then, in another terminal:
 
   skald saga list
   skald saga start order-placement --input '{"order_id":"A-1","customer_id":"c-1","amount_cents":4200,"payment_token":"tok_ok","items":[{"sku":"sku-1","quantity":1}]}' --watch
-  skald saga get A-1 --key
+  skald saga get A-1
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 the server can't be reached or takes no requests now, 4 not found, 5 the saga's state forbids it, 6 the saga ended otherwise than completed.`
 }

@@ -16,6 +16,7 @@ type definitionCmd struct {
 	remote
 
 	Check    definitionCheckCmd    `cmd:"" help:"Say everything that is wrong with definitions; needs no server."`
+	Try      definitionTryCmd      `cmd:"" help:"Play a definition through with replies of your choice; needs no server."`
 	Apply    definitionApplyCmd    `cmd:"" help:"Register definitions and activate them."`
 	List     definitionListCmd     `cmd:"" help:"List definitions."`
 	Show     definitionShowCmd     `cmd:"" help:"Print a definition as it was registered."`

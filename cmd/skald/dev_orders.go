@@ -19,6 +19,7 @@ type placedOrder struct {
 	Title   string        `json:"title"`
 	Saga    client.Saga   `json:"saga"`
 	History []client.Fact `json:"-"`
+	Graph   client.Graph  `json:"-"`
 }
 
 // orderLimit bounds how long an order may take; the slowest has one retry.
@@ -33,15 +34,15 @@ func placeOrders(ctx context.Context, c *client.Client) ([]placedOrder, error) {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for i, token := range []string{"tok_ok", "tok_declined", "tok_flaky"} {
-		group.Go(func() (err error) {
-			placed[i].Saga, placed[i].History, err = placeOrder(ctx, c, token)
-			return err
+		group.Go(func() error {
+			return placed[i].place(ctx, c, token)
 		})
 	}
 	return placed, group.Wait()
 }
 
-func placeOrder(ctx context.Context, c *client.Client, token string) (client.Saga, []client.Fact, error) {
+// place starts an order and waits for its end.
+func (p *placedOrder) place(ctx context.Context, c *client.Client, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, orderLimit)
 	defer cancel()
 	input, err := json.Marshal(map[string]any{
@@ -49,25 +50,27 @@ func placeOrder(ctx context.Context, c *client.Client, token string) (client.Sag
 		"ship_to": "Reykjavik", "items": []map[string]any{{"sku": "sku-1", "quantity": 2}},
 	})
 	if err != nil {
-		return client.Saga{}, nil, err
+		return err
 	}
 	started, err := c.Start(ctx, client.StartRequest{Saga: "order-placement", Input: input})
 	if err != nil {
-		return client.Saga{}, nil, err
+		return err
 	}
-	var sg client.Saga
 	err = await(ctx, 20*time.Millisecond, func(ctx context.Context) error {
 		var err error
-		if sg, err = c.Saga(ctx, started.ID); err == nil && !sg.Status.Terminal() {
-			err = fmt.Errorf("saga %s is %s", sg.ID, sg.Status)
+		if p.Saga, err = c.Saga(ctx, started.ID); err == nil && !p.Saga.Status.Terminal() {
+			err = fmt.Errorf("saga %s is %s", started.ID, p.Saga.Status)
 		}
 		return err
 	})
 	if err != nil {
-		return sg, nil, err
+		return err
 	}
-	facts, err := settledHistory(ctx, c, sg.ID)
-	return sg, facts, err
+	if p.Graph, err = c.Graph(ctx, started.ID); err != nil {
+		return err
+	}
+	p.History, err = settledHistory(ctx, c, started.ID)
+	return err
 }
 
 // settledHistory is a saga's history once it is known where in Kafka all its commands stand, which is stored a moment after
@@ -104,7 +107,7 @@ func (d *dev) report(placed []placedOrder) error {
 	for i, p := range placed {
 		fmt.Fprintf(d.term.out, "\n  %s %s\n    ", s.bold(fmt.Sprintf("%d", i+1)), s.bold(p.Title))
 		headline(d.term, &p.Saga, time.Now())
-		lines := newTimeline(d.term.out, s, "  ", &p.Saga)
+		lines := newTimeline(d.term.out, s, "  ", p.Saga.CreatedAt, &p.Graph)
 		for j := range p.History {
 			lines.fact(&p.History[j])
 		}

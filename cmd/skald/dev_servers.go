@@ -45,14 +45,16 @@ func startDevServers(ctx context.Context, cmd *devCmd, d *dev) (_ *devServers, e
 		}
 	}
 	if !givenDB {
-		d.say("    %s\r", d.term.style.dim("Postgres starts; the first time it is fetched (15 MB) ..."))
+		if isTerminal(d.term.out) {
+			d.say("    %s\r", d.term.style.dim("postgres starts; the first time it is fetched (15 MB) ..."))
+		}
 		own.postgres, err = embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: own.dir, Ephemeral: cmd.Ephemeral, Log: d.log})
 		if err != nil {
 			return nil, hint(fmt.Errorf("the embedded Postgres: %w", err), postgresHints(err)...)
 		}
 		cfg.Database.URL = configs.Secret(own.postgres.DSN())
 	}
-	d.done("postgres", pad(describeDatabase(ctx, cfg.Database.URL.Reveal()), 56))
+	d.done("postgres", pad(describeDatabase(ctx, cfg.Database.URL.Reveal()), 50)) // over the line that said it starts
 	if !givenKafka {
 		dir := own.dir
 		if cmd.Ephemeral {

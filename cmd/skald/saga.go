@@ -175,8 +175,12 @@ func (cmd *sagaHistoryCmd) Run(ctx context.Context, term *console, all *cli) err
 	if term.json {
 		return writeJSON(term.out, facts)
 	}
+	g, err := c.Graph(ctx, sg.ID)
+	if err != nil {
+		return all.Saga.explain(err)
+	}
 	headline(term, &sg, time.Now())
-	lines := newTimeline(term.out, term.style, "", &sg)
+	lines := newTimeline(term.out, term.style, "", sg.CreatedAt, &g)
 	for i := range facts {
 		lines.fact(&facts[i])
 	}

@@ -41,10 +41,14 @@ func watch(ctx context.Context, term *console, c *client.Client, at *remote, id 
 	if err != nil {
 		return at.explain(err)
 	}
+	g, err := c.Graph(ctx, id)
+	if err != nil {
+		return at.explain(err)
+	}
 	if !term.json {
 		fmt.Fprintf(term.out, "%s %s\n", term.style.bold(sg.Saga), term.style.dim(sg.ID))
 	}
-	lines := newTimeline(term.out, term.style, "", &sg)
+	lines := newTimeline(term.out, term.style, "", sg.CreatedAt, &g)
 	last := int64(0)
 	for broken := 0; ; broken++ {
 		seen, over, err := follow(ctx, term, c, id, last, lines)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -30,5 +29,3 @@ func (f *databaseFlags) dsn() (string, error) {
 
 // topicsOf names the topics of an installation.
 func topicsOf(cfg *configs.Config) wire.Topics { return wire.Topics{Prefix: cfg.Topics.Prefix} }
-
-var errNoBrokers = errors.New("no Kafka broker is given")

@@ -25,16 +25,16 @@ type timeline struct {
 	style  style
 	indent string
 	from   time.Time
-	steps  map[string]client.Step // by name
+	nodes  map[string]client.Node // by step
 	width  int                    // of the subjects
 }
 
-// newTimeline prepares the columns for a saga's steps.
-func newTimeline(w io.Writer, s style, indent string, sg *client.Saga) *timeline {
-	t := &timeline{w: w, style: s, indent: indent, from: sg.CreatedAt, steps: map[string]client.Step{}, width: len("attention")}
-	for _, step := range sg.Steps {
-		t.steps[step.Name] = step
-		t.width = max(t.width, len(step.Name))
+// newTimeline prepares the columns for a saga that began at from.
+func newTimeline(w io.Writer, s style, indent string, from time.Time, g *client.Graph) *timeline {
+	t := &timeline{w: w, style: s, indent: indent, from: from, nodes: map[string]client.Node{}, width: len("attention")}
+	for _, node := range g.Nodes {
+		t.nodes[node.Step] = node
+		t.width = max(t.width, len(node.Step))
 	}
 	return t
 }
@@ -43,11 +43,11 @@ func newTimeline(w io.Writer, s style, indent string, sg *client.Saga) *timeline
 func (t *timeline) fact(f *client.Fact) {
 	e := t.entry(f)
 	s := t.style
-	text := clip(e.text, 90)
+	text := clip(e.text, 80)
 	line := t.indent + s.dim(padLeft(took(f.At.Sub(t.from)), 9)) + "  " + e.paint(s, e.mark) + " " +
 		pad(clip(e.subject, t.width), t.width) + "  " + e.paint(s, text)
 	if e.note != "" {
-		line += strings.Repeat(" ", max(0, 34-len([]rune(text)))) + "  " + s.dim(clip(e.note, 70))
+		line += strings.Repeat(" ", max(0, 38-len([]rune(text)))) + "  " + s.dim(clip(e.note, 56))
 	}
 	fmt.Fprintln(t.w, strings.TrimRight(line, " "))
 }
@@ -59,7 +59,7 @@ func (t *timeline) entry(f *client.Fact) entry {
 	e := entry{"●", style.plain, "saga", sentence(f), by(f)}
 	switch f.Type {
 	case "saga.started":
-		e.paint, e.text = style.bold, "started"
+		e.paint, e.text, e.note = style.bold, "started", ""
 	case "saga.completed":
 		e.mark, e.paint, e.text = "■", style.good, "completed"
 	case "saga.compensated", "saga.abandoned":
@@ -75,6 +75,9 @@ func (t *timeline) entry(f *client.Fact) entry {
 	case "cancel.requested", "cancel.refused", "deadline.passed", "saga.paused":
 		e.mark, e.paint = "‖", style.warn
 	}
+	if f.Type == "saga.started" && f.By != "anonymous" {
+		e.note = by(f)
+	}
 	if f.Certificate != nil {
 		e.note = words(f.Certificate.Verdict)
 	}
@@ -82,11 +85,12 @@ func (t *timeline) entry(f *client.Fact) entry {
 }
 
 func (t *timeline) stepEntry(f *client.Fact) entry {
-	who := t.steps[f.Step].Participant
+	node := t.nodes[f.Step]
+	who := node.Participant
 	e := entry{"·", style.plain, f.Step, sentence(f), by(f)}
 	switch f.Type {
 	case "step.started":
-		e.mark, e.paint, e.text, e.note = "→", style.out, "asks "+who, coordinates(f.Record)
+		e.mark, e.paint, e.text, e.note = "→", style.out, "asks "+who+": "+node.Command, coordinates(f.Record)
 	case "step.sent":
 		e.mark, e.paint, e.text, e.note = "→", style.out, fmt.Sprintf("asks %s again, attempt %d", who, f.Attempt), coordinates(f.Record)
 		if f.Verb == "probe" {
@@ -107,9 +111,9 @@ func (t *timeline) stepEntry(f *client.Fact) entry {
 	case "step.stuck":
 		e.mark, e.paint, e.text, e.note = "!", style.bad, "stuck: "+words(f.Reason), coded(f)
 	case "undo.started":
-		e.mark, e.paint, e.text, e.note = "←", style.back, "asks "+who+" to undo", coordinates(f.Record)
+		e.mark, e.paint, e.text, e.note = "←", style.back, "asks "+who+": "+node.Compensation, coordinates(f.Record)
 	case "undo.sent":
-		e.mark, e.paint, e.text, e.note = "←", style.back, fmt.Sprintf("asks %s again to undo, attempt %d", who, f.Attempt), coordinates(f.Record)
+		e.mark, e.paint, e.text, e.note = "←", style.back, fmt.Sprintf("asks %s again, attempt %d", who, f.Attempt), coordinates(f.Record)
 	case "undo.succeeded":
 		e.mark, e.paint, e.text, e.note = "↺", style.back, "undone", compact(f.Output)
 		if f.Code == "nothing_to_undo" {

@@ -81,18 +81,18 @@ func (n *naive) retry(i int, a saga.Acted) bool {
 		return false
 	}
 	leg.sends = 0
-	n.clearStep(i)
+	n.clearStep(i) // an operator's retry moves the step
 	switch {
 	case leg.created && !rejected && backwards:
 		n.send(i, saga.Compensate, false)
 	case leg.created && !rejected:
-		n.send(i, saga.Execute, s.f.probing)
+		n.send(i, saga.Execute, s.f.probing && s.status == saga.BackingOff)
+	case backwards && leg.created && a.Payload == nil:
+		n.undo(i, leg.payload)
 	case backwards:
 		n.undo(i, a.Payload)
-	case leg.created:
+	default: // READING of "Sends now": a `when` that failed is not asked again, the operator has answered it
 		n.create(i, a.Payload)
-	default: // stuck before its command existed: its `when` is asked again
-		n.start(i, a.Payload)
 	}
 	return true
 }
@@ -114,10 +114,14 @@ func (n *naive) complete(i int, a saga.Acted) bool {
 		n.move(i, saga.Succeeded)
 	case saga.UndoFailed:
 		n.setEffect(i, saga.EffectUndone, true)
+		s.undoneByNothing = false
 		n.move(i, saga.Undone)
-	case saga.Unknown: // READING: "only lifted": the output given is not kept; where there is nothing to lift it is refused
+	case saga.Unknown: // READING: where there is nothing to lift it is refused; the output serves the compensation's payload
 		if s.effect != saga.EffectPossible {
 			return false
+		}
+		if a.Output != nil {
+			s.output = a.Output
 		}
 		n.setEffect(i, saga.EffectCertain, true)
 	default:
@@ -186,14 +190,15 @@ func (n *naive) publishRefused(p saga.PublishRefused) {
 	if p.Verb == saga.Compensate {
 		leg = &s.b
 	}
-	if !leg.created || p.Edition != leg.edition {
+	if !leg.created || p.Edition != leg.edition || p.Attempt != leg.attempt { // READING: only the newest attempt's refusal counts
 		return
 	}
 	leg.refused++
 	leg.maybeSent = leg.maybeSent || p.MaybeSent
 	switch {
 	case p.Verb == saga.Compensate && (s.status == saga.Undoing || s.status == saga.UndoBackingOff):
-		n.undoFailed(i, saga.AttentionUnpublishable)
+		n.undoFailed(i, saga.AttentionUndoFailed)
+		n.raise(saga.AttentionUnpublishable, i)
 	case p.Verb != saga.Compensate && (s.status == saga.InFlight || s.status == saga.BackingOff):
 		if leg.refused == leg.attempt && !leg.maybeSent && s.effect == saga.EffectPossible {
 			n.setEffect(i, saga.EffectNone, false)

@@ -21,11 +21,10 @@ func (n *naive) executeAnswered(i int, r saga.Replied) {
 	}
 	// Rule 12: "Effects set by an operator say so; a first answer that contradicts one [...] changes neither status, effect nor
 	// output, [...] and, on an ended saga too, raises `reply.conflict` and marks it `disputed`; an agreeing `succeeded` is
-	// recorded only, its `returns` unchecked."
-	if s.byOperator && s.status != saga.Undone && s.status != saga.Waived {
+	// recorded only, its `returns` unchecked." READING: that a step which declares `effect: none` succeeded is an operator's word as well.
+	if s.byOperator && (s.effect == saga.EffectCertain || s.status == saga.Succeeded) && first {
 		if !yes {
-			n.raise(saga.AttentionConflict, i)
-			s.disputed = s.disputed || first
+			n.dispute(i)
 		}
 		return
 	}
@@ -34,18 +33,27 @@ func (n *naive) executeAnswered(i int, r saga.Replied) {
 	}
 	switch {
 	case n.ended():
-		n.answeredAfterEnd(i, yes)
+		n.answeredAfterEnd(i, r)
 	case s.b.created || s.status == saga.UndoFailed || s.status == saga.Undone || s.status == saga.Waived:
-		n.answeredAfterCompensation(i, yes)
+		n.answeredAfterCompensation(i, r, first)
 	default:
 		n.answeredForward(i, r, first)
 	}
 }
 
+// dispute marks an operator's word as contradicted, in the certificate too.
+func (n *naive) dispute(i int) {
+	n.raise(saga.AttentionConflict, i)
+	n.steps[i].disputed = true
+	if n.ended() {
+		n.amend()
+	}
+}
+
 // answeredAfterEnd: rule 9, "On an ended saga: [...]".
-func (n *naive) answeredAfterEnd(i int, yes bool) {
-	if yes {
-		n.certainLate(i)
+func (n *naive) answeredAfterEnd(i int, r saga.Replied) {
+	if r.Outcome == saga.ReplySucceeded {
+		n.certainLate(i, r)
 		return
 	}
 	if n.steps[i].effect == saga.EffectPossible { // "`rejected` on `possible` makes it `none`"
@@ -55,13 +63,13 @@ func (n *naive) answeredAfterEnd(i int, yes bool) {
 }
 
 // answeredAfterCompensation: rule 9, first sentence.
-func (n *naive) answeredAfterCompensation(i int, yes bool) {
+func (n *naive) answeredAfterCompensation(i int, r saga.Replied, first bool) {
 	s := &n.steps[i]
-	if yes {
-		n.certainLate(i)
+	if r.Outcome == saga.ReplySucceeded {
+		n.certainLate(i, r)
 		return
 	}
-	if s.status == saga.UndoFailed && !s.b.created { // "(`rejected` on an `undo_failed` whose compensation was never created: effect `none`)"
+	if first && s.status == saga.UndoFailed && !s.b.created { // "(`rejected` on an `undo_failed` whose compensation was never created: effect `none`)"
 		n.setEffect(i, saga.EffectNone, false)
 	}
 }
@@ -101,10 +109,15 @@ func (n *naive) answeredForward(i int, r saga.Replied, first bool) {
 		}
 	case saga.Skipped:
 		if yes && !s.EffectNone {
+			n.keepOutput(i, r) // READING: the compensation needs it
 			n.setEffect(i, saga.EffectCertain, false)
 			n.raise(saga.AttentionLateEffect, i)
 		}
-	default: // succeeded, held: nothing changes
+	case saga.Held: // READING: refused as not_found, held, and then answered `succeeded`: as for a step that is stuck
+		if yes {
+			n.settled(i, r)
+		}
+	default: // succeeded: nothing changes
 	}
 }
 
@@ -127,8 +140,11 @@ func (n *naive) settled(i int, r saga.Replied) {
 	if s.Kind == saga.Retriable {
 		// READING: only of a step that has a probe; for others `not_found` is a business code like any other.
 		if s.Probe != "" && r.Code == saga.CodeNotFound {
-			s.nextEdition = true
-			n.move(i, saga.Held)
+			if n.held(i) {
+				n.move(i, saga.Held)
+			} else {
+				n.create(i, nil)
+			}
 			return
 		}
 		n.stick(i, saga.AttentionRejected)
@@ -139,7 +155,7 @@ func (n *naive) settled(i int, r saga.Replied) {
 }
 
 func (n *naive) keepOutput(i int, r saga.Replied) {
-	if !r.Oversized {
+	if !r.Oversized && r.Value != nil {
 		n.steps[i].output = r.Value
 	}
 }
@@ -157,21 +173,24 @@ func (n *naive) compensateAnswered(i int, r saga.Replied) {
 	} else {
 		s.b.contradicted = true
 	}
-	// READING of rule 12: a participant's `succeeded` agrees with an operator's `undone` and contradicts his `waived`;
-	// `rejected` the other way round.
-	if s.byOperator && (s.status == saga.Undone || s.status == saga.Waived) {
-		if yes != (s.status == saga.Undone) {
-			n.raise(saga.AttentionConflict, i)
-			s.disputed = s.disputed || first
+	// READING of rule 12: a participant's first `rejected` contradicts an operator's `undone`; nothing contradicts `waived`,
+	// which claims nothing.
+	if first && s.byOperator && (s.status == saga.Undone || s.status == saga.Waived) {
+		if !yes && s.status == saga.Undone {
+			n.dispute(i)
 		}
 		return
 	}
 	if !first {
 		n.raise(saga.AttentionConflict, i)
 	}
+	before := s.effect
 	switch s.status {
 	case saga.Undoing, saga.UndoBackingOff, saga.UndoFailed:
 		if !yes {
+			if s.status == saga.UndoFailed {
+				return
+			}
 			n.undoFailed(i, saga.AttentionUndoFailed)
 			break
 		}
@@ -185,7 +204,7 @@ func (n *naive) compensateAnswered(i int, r saga.Replied) {
 	default:
 		return
 	}
-	if n.ended() { // rule 12: "compensate replies that come later amend it"
+	if n.ended() && s.effect != before { // rule 12: "compensate replies that come later amend it"
 		n.amend()
 	}
 }

@@ -50,7 +50,7 @@ func (n *naive) forward() bool {
 		s := &n.steps[i]
 		switch {
 		case s.status == saga.Pending && n.predecessorsSettled(i):
-			n.start(i, nil)
+			n.start(i)
 			return true
 		case s.status == saga.Held && !n.held(i):
 			n.create(i, nil)
@@ -80,7 +80,7 @@ func nullFor(raw json.RawMessage) json.RawMessage {
 }
 
 // start: "`when` is evaluated then: false means `skipped`, output null. Under a hold it is `held`, else its command is created."
-func (n *naive) start(i int, corrected json.RawMessage) {
+func (n *naive) start(i int) {
 	s := &n.steps[i]
 	if s.When != nil {
 		v, err := s.When.Eval(n.scope(nil))
@@ -97,7 +97,7 @@ func (n *naive) start(i int, corrected json.RawMessage) {
 		n.move(i, saga.Held)
 		return
 	}
-	n.create(i, corrected)
+	n.create(i, nil)
 }
 
 // create makes a forward command, or the next edition of it.
@@ -118,10 +118,6 @@ func (n *naive) create(i int, corrected json.RawMessage) {
 		s.f.payload = v
 	}
 	n.newEdition(&s.f)
-	s.nextEdition = false
-	if s.effect == saga.EffectNone { // "`possible` (from the creation of a command, and again of its next edition, until it is answered)"
-		n.setEffect(i, saga.EffectPossible, false)
-	}
 	n.send(i, saga.Execute, false)
 }
 
@@ -139,15 +135,22 @@ func (n *naive) send(i int, verb saga.Verb, probe bool) {
 	if verb == saga.Compensate {
 		leg, status, timeout = &s.b, saga.Undoing, s.Compensation.Timeout
 	}
+	// "`possible` (from the creation of a command, and again of its next edition, until it is answered)"; so again where the
+	// attempts before were refused unseen.
+	if verb == saga.Execute && s.effect == saga.EffectNone {
+		n.setEffect(i, saga.EffectPossible, false)
+	}
 	leg.attempt++
 	leg.sends++
-	leg.probing = probe
+	leg.probing, leg.acked = probe, false
 	if probe {
 		verb = saga.Probe
 		leg.probed[leg.edition] = true
 	}
 	leg.sentAt, leg.expires = n.now, n.now.Add(timeout)
+	delete(n.attention, naiveAttention{saga.AttentionSlow, s.Name}) // READING: it is about one attempt
 	n.move(i, status)
+	n.sent = slices.DeleteFunc(slices.Clone(n.sent), func(x saga.Sent) bool { return x.Step == i && x.Verb == legOf(verb) }) // of the attempt before
 	n.commands = append(n.commands, naiveCommand{s.Name, verb, leg.edition, leg.attempt, string(leg.payload)})
 }
 
@@ -165,13 +168,12 @@ func (n *naive) settledBackwards(i int) bool {
 // *descendant* [...] is settled backwards" (rule 6); the anomalies of rule 9 are exempt from the order.
 func (n *naive) mustUndo(i int) bool {
 	s := n.steps[i]
-	if s.again {
-		return true
-	}
 	switch s.status {
 	case saga.Succeeded, saga.Rejected, saga.Unknown, saga.Skipped, saga.Stuck:
 	default:
-		return false
+		if !s.again { // READING: compensated again in order too (S12 exempts but the anomaly)
+			return false
+		}
 	}
 	if s.Compensation == nil || s.effect != saga.EffectCertain && s.effect != saga.EffectPossible {
 		return false
@@ -193,21 +195,21 @@ func (n *naive) backward() bool {
 	return false
 }
 
-// undo creates a compensation, or the next edition of it. READING: the next edition has the payload of the first one, as rule
-// 12 has it for retry ("a corrected payload only then"), even though an output may have come in between.
-func (n *naive) undo(i int, corrected json.RawMessage) {
+// undo creates a compensation, or the next edition of it. READING: where a late success makes it necessary, the payload of the
+// next edition is formed anew, for an output has come in between; a retry's stays as it was (given), unless it is corrected.
+func (n *naive) undo(i int, given json.RawMessage) {
 	s := &n.steps[i]
 	s.again = false
 	switch {
-	case corrected != nil:
-		s.b.payload = corrected
-	case s.b.created:
+	case given != nil:
+		s.b.payload = given
 	case s.Compensation.Payload == nil:
-		s.b.payload = json.RawMessage(`{"payload":` + string(s.f.payload) + `,"output":` + string(nullFor(s.output)) + `}`)
+		s.b.payload = json.RawMessage(`{"payload":` + string(nullFor(s.f.payload)) + `,"output":` + string(nullFor(s.output)) + `}`)
 	default:
 		v, err := s.Compensation.Payload.Eval(n.scope(s.output))
 		if err != nil { // rule 7: "an expression that fails, makes the step `undo_failed` (attention)"
 			n.undoFailed(i, saga.AttentionUndoFailed)
+			n.raise(saga.AttentionExpression, i) // READING: both are true, so both are raised
 			return
 		}
 		s.b.payload = v
@@ -275,8 +277,16 @@ func (n *naive) end() {
 	}
 }
 
+// close ends the saga. READING: what asked for a person while the saga was moving is no longer so once it has ended; what an
+// operator acknowledges stays, and so does an output that could not be formed.
 func (n *naive) close(s saga.Status) {
 	n.status = s
+	n.paused, n.cancelWaiting = false, false
+	for a := range n.attention {
+		if !lasting(a.reason) && a != (naiveAttention{saga.AttentionExpression, ""}) {
+			delete(n.attention, a)
+		}
+	}
 	n.judge()
 }
 

@@ -60,7 +60,6 @@ type naiveStep struct {
 	anomaly         bool      // succeeded after it had been rejected
 	again           bool      // compensate again under the next edition
 	undoneByNothing bool      // the compensation answered nothing_to_undo
-	nextEdition     bool      // held before its next edition (not_found)
 	grace           time.Time // in flight while aborting: unknown at the latest
 }
 
@@ -74,6 +73,7 @@ type naiveLeg struct {
 	refused        int
 	maybeSent      bool
 	probing        bool
+	acked          bool         // the newest attempt is known to be published
 	probed         map[int]bool // by edition
 	sentAt         time.Time
 	expires, retry time.Time
@@ -152,11 +152,19 @@ func (n *naive) index(step string) int {
 }
 
 func (n *naive) raise(reason saga.AttentionReason, i int) {
+	if n.ended() && !lasting(reason) {
+		return
+	}
 	if i < 0 {
 		n.attention[naiveAttention{reason, ""}] = true
 		return
 	}
 	n.attention[naiveAttention{reason, n.steps[i].Name}] = true
+}
+
+// lasting: "**acknowledge**: clears attention `late_effect`, `reply.conflict`, `barrier`" (rule 12): these stay until then.
+func lasting(r saga.AttentionReason) bool {
+	return r == saga.AttentionLateEffect || r == saga.AttentionConflict || r == saga.AttentionBarrier
 }
 
 // clearStep: "reasons about a step clear when it moves" (rule 12).

@@ -21,15 +21,16 @@ func (n *naive) reply(r saga.Replied) naiveAnswer {
 	if !leg.created || r.Edition < 0 || r.Edition > leg.edition || (r.Verb == saga.Probe && !leg.probed[r.Edition]) {
 		return naiveNotAsked
 	}
-	outcome := r.Outcome
+	outcome, probeNext := r.Outcome, false
 	if outcome == saga.ReplyUnknown && r.Verb == saga.Probe {
-		return naiveTaken // rule 13: "`unknown` is no answer"
+		// rule 13: "it counts as a send and repeats on the back-off [...]; `unknown` is no answer"
+		outcome, probeNext = saga.ReplyFailed, true
 	}
 	if outcome == saga.ReplyUnknown { // rule 2: "The outcome `unknown` to `execute` or `compensate` is treated as `failed`"
 		outcome = saga.ReplyFailed
 	}
 	if outcome == saga.ReplyFailed || outcome == saga.ReplyInProgress {
-		n.unsettled(i, r, outcome)
+		n.unsettled(i, r, outcome, probeNext)
 		return naiveTaken
 	}
 	r.Outcome = outcome
@@ -46,7 +47,7 @@ func (n *naive) reply(r saga.Replied) naiveAnswer {
 
 // unsettled: "`failed` and `inprogress` settle nothing and act only on the current attempt of an `in_flight` or `undoing` step,
 // else they are *stale*" (rule 2).
-func (n *naive) unsettled(i int, r saga.Replied, outcome saga.ReplyOutcome) {
+func (n *naive) unsettled(i int, r saga.Replied, outcome saga.ReplyOutcome, probeNext bool) {
 	s := &n.steps[i]
 	leg, status := &s.f, saga.InFlight
 	if r.Verb == saga.Compensate {
@@ -67,7 +68,7 @@ func (n *naive) unsettled(i int, r saga.Replied, outcome saga.ReplyOutcome) {
 		n.move(i, saga.Unknown)
 		return
 	}
-	s.f.probing = false // rule 13: "`failed` makes the next send the command again"
+	s.f.probing = probeNext // rule 13: "`failed` makes the next send the command again"
 	if s.f.sends >= s.Retry.MaxAttempts && s.Kind == saga.Compensatable {
 		n.exhausted(i)
 		return
@@ -87,7 +88,7 @@ func (n *naive) heartbeat(i int, verb saga.Verb) {
 		return
 	}
 	leg.expires = n.now.Add(timeout)
-	if n.now.Sub(leg.sentAt) >= 10*timeout {
+	if n.now.Sub(leg.sentAt) > 10*timeout {
 		n.raise(saga.AttentionSlow, i)
 	}
 }
@@ -100,6 +101,7 @@ func (n *naive) backOff(i int, verb saga.Verb, retryAfter time.Duration) {
 		leg, retry, to = &s.b, s.Compensation.Retry, saga.UndoBackingOff
 	}
 	n.move(i, to)
+	delete(n.attention, naiveAttention{saga.AttentionSlow, s.Name})
 	leg.retry = n.now.Add(naiveDelay(retry, leg.sends, n.jitter, retryAfter))
 	if leg.sends >= retry.MaxAttempts { // "attention is raised and sending goes on at capped back-off"
 		n.raise(saga.AttentionExhausted, i)
@@ -135,29 +137,27 @@ func (n *naive) older(i int, r saga.Replied) {
 	}
 	n.raise(saga.AttentionConflict, i)
 	if r.Verb != saga.Compensate {
-		n.certainLate(i)
+		n.certainLate(i, r)
 	}
 }
 
 // certainLate lifts an effect by rule 9's measure. READING: rule 2's "makes the effect `certain`" is limited, as rule 9 limits
 // any execute's answer, by a compensation that undid it, failed, or was waived.
-func (n *naive) certainLate(i int) {
+func (n *naive) certainLate(i int, r saga.Replied) {
 	s := &n.steps[i]
+	undoneByNothing := s.effect == saga.EffectUndone && s.undoneByNothing
+	if s.EffectNone || s.effect != saga.EffectNone && s.effect != saga.EffectPossible && !undoneByNothing {
+		return
+	}
+	n.setEffect(i, saga.EffectCertain, false)
+	if r.Edition == s.f.edition {
+		n.keepOutput(i, r)
+	}
 	switch {
-	case s.EffectNone:
-	case s.effect == saga.EffectNone || s.effect == saga.EffectPossible:
-		n.setEffect(i, saga.EffectCertain, false)
-		if n.ended() {
-			n.raise(saga.AttentionLateEffect, i)
-			n.amend()
-		}
-	case s.effect == saga.EffectUndone && s.undoneByNothing:
-		n.setEffect(i, saga.EffectCertain, false)
-		if n.ended() {
-			n.raise(saga.AttentionLateEffect, i)
-			n.amend()
-			return
-		}
+	case n.ended():
+		n.raise(saga.AttentionLateEffect, i)
+		n.amend()
+	case undoneByNothing:
 		n.raise(saga.AttentionBarrier, i)
 		s.again = true
 	}

@@ -78,6 +78,7 @@ func (n *naive) shift() {
 		}
 	}
 	n.clock = n.now
+	n.published()
 }
 
 // naiveTimer is one thing that is due.
@@ -102,18 +103,17 @@ func (n *naive) timers() []naiveTimer {
 		}
 		switch s.status {
 		case saga.InFlight:
-			at, unpublished := n.expiry(i, saga.Execute)
-			if n.aborting { // "the rest of its attempt, at most 10 s [...], an unpublished command does not stop it"
-				at, unpublished = earlier(s.f.expires, s.grace), false
-			}
-			if !unpublished {
-				due = append(due, naiveTimer{at, i})
+			switch {
+			case n.aborting: // "the rest of its attempt, at most 10 s [...], an unpublished command does not stop it"
+				due = append(due, naiveTimer{earlier(s.f.expires, s.grace), i})
+			case !n.unpublished(i, saga.Execute):
+				due = append(due, naiveTimer{s.f.expires, i})
 			}
 		case saga.BackingOff:
 			due = append(due, naiveTimer{s.f.retry, i})
 		case saga.Undoing:
-			if at, unpublished := n.expiry(i, saga.Compensate); !unpublished {
-				due = append(due, naiveTimer{at, i})
+			if !n.unpublished(i, saga.Compensate) {
+				due = append(due, naiveTimer{s.b.expires, i})
 			}
 		case saga.UndoBackingOff:
 			due = append(due, naiveTimer{s.b.retry, i})
@@ -131,27 +131,27 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// expiry: "An attempt does not time out while its command is still in the outbox [...], the timeout starts again with the
-// publish" (design section 9).
-func (n *naive) expiry(i int, verb saga.Verb) (at time.Time, unpublished bool) {
-	s := &n.steps[i]
-	leg, timeout := s.f, s.Timeout
-	if verb == saga.Compensate {
-		leg, timeout = s.b, s.Compensation.Timeout
-	}
-	at = leg.expires
+// published: "the timeout starts again with the publish" (design section 9), where it is later than that.
+func (n *naive) published() {
 	for _, sent := range n.sent {
-		if sent.Step != i || sent.Verb != verb {
+		s := &n.steps[sent.Step]
+		leg, timeout := &s.f, s.Timeout
+		if sent.Verb == saga.Compensate {
+			leg, timeout = &s.b, s.Compensation.Timeout
+		}
+		if sent.AckedAt.IsZero() || leg.acked {
 			continue
 		}
-		if sent.Unpublished {
-			return at, true
-		}
-		if t := sent.AckedAt.Add(timeout); !sent.AckedAt.IsZero() && t.After(at) {
-			at = t
+		leg.acked = true
+		if t := sent.AckedAt.Add(timeout); t.After(leg.expires) {
+			leg.expires = t
 		}
 	}
-	return at, false
+}
+
+// unpublished: "An attempt does not time out while its command is still in the outbox".
+func (n *naive) unpublished(i int, verb saga.Verb) bool {
+	return slices.ContainsFunc(n.sent, func(s saga.Sent) bool { return s.Step == i && s.Verb == verb && s.Unpublished })
 }
 
 // wake fires what is due, the earliest first.

@@ -167,7 +167,7 @@ func (a *API) dryRun(ctx context.Context, req orchestrator.ActRequest) (*answer,
 	}
 	for _, c := range decision.Commands {
 		out.Commands = append(out.Commands, client.Command{Step: c.Step, Participant: c.Participant, Command: c.Name, Verb: string(c.Verb),
-			Edition: c.Edition, Attempt: c.Attempt, Payload: sight.payload(c.Payload), ExpiresAt: moment(c.ExpiresAt)})
+			Edition: c.Edition, Attempt: c.Attempt, Payload: sight.derived(c.Payload), ExpiresAt: moment(c.ExpiresAt)})
 	}
 	return &answer{status: http.StatusOK, body: out}, nil
 }

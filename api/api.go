@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,6 +137,17 @@ func (a *API) registerAll() {
 	a.registerDefinitions()
 	a.registerOperate()
 	a.registerHealth()
+	a.openAnswers()
+}
+
+// openAnswers lets the description of answers allow fields that come later; only requests are closed.
+func (a *API) openAnswers() {
+	requests := []string{"StartRequest", "ActRequest", "ReasonRequest"}
+	for name, schema := range a.huma.OpenAPI().Components.Schemas.Map() {
+		if !slices.Contains(requests, name) && schema.AdditionalProperties == false {
+			schema.AdditionalProperties = nil
+		}
+	}
 }
 
 // Handler serves everything but metrics and pprof (AdminHandler).

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/fnv"
+	"strings"
 
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
@@ -28,7 +29,8 @@ func encodeCursor(kind byte, scope string, place []byte) string {
 
 func decodeCursor(kind byte, scope, cursor string, size int) ([]byte, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(raw) != 9+size || raw[0] != kind || string(raw[1:9]) != string(scopeHash(scope)) {
+	// The decoder passes over line ends.
+	if err != nil || strings.ContainsAny(cursor, "\r\n") || len(raw) != 9+size || raw[0] != kind || string(raw[1:9]) != string(scopeHash(scope)) {
 		return nil, errCursor
 	}
 	return raw[9:], nil

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,7 +22,7 @@ func seeing(p Principal, hidden []string) sight {
 
 const redacted = "[redacted]"
 
-// payload is the payload as it may be seen: byte for byte where nothing is hidden. One that should be hidden in part and
+// payload is an input or a participant's output as it may be seen: byte for byte where nothing is hidden. One that should be hidden in part and
 // cannot be read is hidden whole.
 func (s sight) payload(raw json.RawMessage) json.RawMessage {
 	if len(raw) == 0 || len(s.hidden) == 0 {
@@ -37,13 +36,9 @@ func (s sight) payload(raw json.RawMessage) json.RawMessage {
 	}
 	changed := false
 	for _, pointer := range s.hidden {
-		parts := pointerParts(pointer)
-		// A compensation without a payload of its own gets {"payload": ..., "output": ...} (design section 4).
-		for _, prefix := range [][]string{nil, {"payload"}, {"output"}} {
-			var hit bool
-			v, hit = hide(v, append(slices.Clip(prefix), parts...))
-			changed = changed || hit
-		}
+		var hit bool
+		v, hit = hide(v, pointerParts(pointer))
+		changed = changed || hit
 	}
 	if !changed {
 		return raw
@@ -55,6 +50,15 @@ func (s sight) payload(raw json.RawMessage) json.RawMessage {
 		return json.RawMessage(strconv.Quote(redacted))
 	}
 	return bytes.TrimRight(buf.Bytes(), "\n")
+}
+
+// derived is a document that the definition's expressions made of others, such as a command's payload. What is hidden in its
+// sources may stand anywhere in it, under any name, so it is hidden whole as soon as anything is.
+func (s sight) derived(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 || len(s.hidden) == 0 {
+		return raw
+	}
+	return json.RawMessage(strconv.Quote(redacted))
 }
 
 func pointerParts(pointer string) []string {

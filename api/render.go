@@ -13,7 +13,7 @@ func renderSaga(def *saga.Definition, in *saga.Instance, blocked []saga.BlockedO
 	out := client.Saga{
 		ID: in.ID.String(), Saga: in.Saga, Version: in.Version, Key: in.Key, Tenant: in.Tenant, Status: client.Status(in.Status),
 		Paused: in.Pause != nil, Revision: in.Revision, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, EndedAt: moment(in.EndedAt),
-		Deadline: moment(in.Deadline), Labels: in.Labels, Input: sight.payload(in.Input), Output: sight.payload(in.Output),
+		Deadline: moment(in.Deadline), Labels: in.Labels, Input: sight.payload(in.Input), Output: sight.derived(in.Output),
 		Abort: renderAbort(in.Abort), Certificate: renderCertificate(in.Certificate), Broken: in.Broken,
 		Steps: make([]client.Step, len(in.Steps)),
 	}
@@ -89,7 +89,7 @@ func renderEffects(list []saga.StepEffect) []client.StepEffect {
 func renderFact(f *saga.Fact, sight sight) client.Fact {
 	out := client.Fact{
 		Seq: f.Seq, At: f.At, Type: string(f.Type), EventID: f.EventID, Sequence: f.Sequence, Step: f.Step, Verb: string(f.Verb),
-		Edition: f.Edition, Attempt: f.Attempt, Renewed: f.Renewed, Payload: sight.payload(f.Payload), Output: sight.payload(f.Output),
+		Edition: f.Edition, Attempt: f.Attempt, Renewed: f.Renewed, Payload: sight.derived(f.Payload), Output: sight.payload(f.Output),
 		ExpiresAt: moment(f.ExpiresAt), RetryAt: moment(f.RetryAt), Outcome: string(f.Outcome), Code: f.Code, Message: f.Message,
 		Effect: string(f.Effect), ByOperator: f.ByOperator, Disputed: f.Disputed, Anomaly: f.Anomaly, Reason: string(f.Reason),
 		Abort: renderAbort(f.Abort), By: f.By, Wish: f.Wish, Certificate: renderCertificate(f.End), Why: f.Why,

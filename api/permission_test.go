@@ -1,0 +1,169 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-chi/chi/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/skaldhq/skald/orchestrator/saga"
+)
+
+// byToken is an Authenticator whose tokens are roles, with a tenant after a slash.
+type byToken struct{}
+
+func (byToken) Authenticate(r *http.Request) (Principal, error) {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		return Principal{}, ErrUnauthenticated
+	}
+	if token == "broken" {
+		return Principal{}, errors.New("the key server is away")
+	}
+	role, tenant, _ := strings.Cut(token, "/")
+	return Principal{Name: role, Tenant: tenant, Roles: []Role{Role(role)}}, nil
+}
+
+func authenticated(c *Config) { c.Authenticator = byToken{} }
+
+// wanted is what each route needs: a second opinion beside the routes' own declarations. A new route belongs here.
+func wanted() map[string]Permission {
+	routes := map[string]Permission{
+		"POST /v1/sagas": PermitStart, "GET /v1/sagas": PermitRead, "GET /v1/sagas/{id}": PermitRead, "GET /v1/sagas/{id}/history": PermitRead,
+		"GET /v1/sagas/{id}/graph": PermitRead, "GET /v1/sagas/{id}/events": PermitRead, "GET /v1/events": PermitRead,
+		"PUT /v1/definitions/{name}/{version}": PermitDeploy, "POST /v1/definitions/{name}/{version}/activate": PermitDeploy,
+		"POST /v1/definitions/{name}/{version}/retire": PermitDeploy, "POST /v1/definitions:check": PermitRead, "GET /v1/definitions": PermitRead,
+		"GET /v1/definitions/{name}": PermitRead, "GET /v1/definitions/{name}/{version}": PermitRead, "GET /v1/quarantine": PermitRead,
+		"GET /v1/stats": PermitRead, "GET /healthz": Public, "GET /readyz": Public,
+	}
+	for _, action := range saga.Actions() {
+		routes["POST /v1/sagas/{id}/"+string(action)] = PermitOperate
+	}
+	return routes
+}
+
+// pages are routes beside the API, open to everyone whom the guard lets in.
+func pages() []string {
+	return []string{"GET /", "GET /docs", "GET /docs/start.js", "GET /docs/swagger-ui-bundle.js", "GET /docs/swagger-ui.css",
+		"GET /openapi.json", "GET /openapi.yaml", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml"}
+}
+
+func operations(b *testBundle) map[string]*huma.Operation {
+	out := map[string]*huma.Operation{}
+	for path, item := range b.api.huma.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Delete, item.Patch, item.Head} {
+			if op != nil {
+				out[op.Method+" "+path] = op
+			}
+		}
+	}
+	return out
+}
+
+func TestPermissions_EveryRouteDeclaresTheRightOne(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ops, want := operations(b), wanted()
+	var walked []string
+	require.NoError(t, chi.Walk(b.api.mux, func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		route := method + " " + path
+		walked = append(walked, route)
+		if slices.Contains(pages(), route) {
+			return nil
+		}
+		require.Contains(t, ops, route, "%s is beside huma, where no permission is checked", route)
+		require.Equal(t, want[route], ops[route].Metadata[metaPermission], route)
+		return nil
+	}))
+	for route := range want {
+		require.Contains(t, walked, route)
+	}
+}
+
+func TestPermissions_Matrix(t *testing.T) {
+	t.Parallel()
+	b := setup(t, authenticated)
+	fill := strings.NewReplacer("{id}", b.engine.started.ID.String(), "{name}", "order-placement", "{version}", "1")
+	for route, want := range wanted() {
+		method, path, _ := strings.Cut(route, " ")
+		e := exchange{method: method, path: fill.Replace(path), body: map[bool]string{true: "{"}[method != "GET"]}
+		if path == "/v1/sagas/{id}/events" {
+			b.api.streams.end() // else an allowed stream would stay open
+		}
+		if want != Public {
+			w := b.do(t, e)
+			problemIn(t, w, 401, "unauthenticated")
+			require.Equal(t, "Bearer", w.Header().Get("WWW-Authenticate"))
+			e.header = map[string]string{"Authorization": "Bearer broken"}
+			problemIn(t, b.do(t, e), 503, "unavailable")
+		}
+		for _, role := range append(Roles(), "nobody") {
+			e.header = map[string]string{"Authorization": "Bearer " + string(role) + "/default"}
+			w := b.do(t, e)
+			allowed := want == Public || slices.Contains(role.Permissions(), want)
+			require.Equal(t, !allowed, w.Code == 403, "%s as %s answered %d", route, role, w.Code)
+			require.NotEqual(t, 401, w.Code)
+		}
+	}
+	require.Empty(t, b.engine.starts, "the bodies were no JSON")
+	require.Empty(t, b.engine.acts)
+}
+
+func TestTenants_NeverMeet(t *testing.T) {
+	t.Parallel()
+	b := setup(t, authenticated)
+	as := map[string]string{"Authorization": "Bearer admin/other"}
+	for _, rest := range []string{"", "/history", "/graph", "/events"} {
+		problemIn(t, b.do(t, exchange{method: "GET", path: b.sagaPath(rest), header: as}), 404, "not_found")
+	}
+	problemIn(t, b.do(t, exchange{method: "GET", path: "/v1/definitions/order-placement/1", header: as}), 404, "not_found")
+	b.do(t, exchange{method: "GET", path: "/v1/sagas", header: as})
+	require.Equal(t, "other", b.engine.reader.queries[0].Tenant)
+	b.do(t, exchange{method: "POST", path: "/v1/sagas", body: startBodyOf("{}"), header: as})
+	require.Equal(t, "other", b.engine.lastStart(t).Tenant)
+	require.Equal(t, "admin", b.engine.lastStart(t).By)
+	b.do(t, exchange{method: "POST", path: b.sagaPath("/pause"), body: `{"reason":"r"}`, header: as})
+	require.Equal(t, "other", b.engine.lastAct(t).Tenant)
+}
+
+func TestRedaction_UnlessThePrincipalMaySeePayloads(t *testing.T) {
+	t.Parallel()
+	b := setup(t, authenticated)
+	b.engine.def.Redact = []string{"/payment_token", "/items/*/sku"}
+	see := func(role, rest string) string {
+		return b.do(t, exchange{method: "GET", path: b.sagaPath(rest), header: map[string]string{"Authorization": "Bearer " + role + "/default"}}).Body.String()
+	}
+	for _, rest := range []string{"", "/history"} {
+		viewer, reader := see("viewer", rest), see("payload-reader", rest)
+		require.Contains(t, reader, "tok_ok")
+		require.NotContains(t, viewer, "tok_ok", "GET %s", rest)
+		require.NotContains(t, viewer, `"sku":"s"`)
+		require.Contains(t, viewer, `"amount_cents":1.10e2`, "the rest stays, numbers as written")
+	}
+	quarantine := b.do(t, exchange{method: "GET", path: "/v1/quarantine", header: map[string]string{"Authorization": "Bearer viewer/default"}}).Body.String()
+	require.NotContains(t, quarantine, `"value"`)
+}
+
+func TestRate_LimitsEachPrincipal(t *testing.T) {
+	t.Parallel()
+	b := setup(t, authenticated, func(c *Config) { c.RatePerSecond = 0.001 })
+	get := func(who string) (int, http.Header) {
+		w := b.do(t, exchange{method: "GET", path: "/v1/stats", header: map[string]string{"Authorization": "Bearer " + who}})
+		if w.Code == 429 {
+			require.True(t, problemIn(t, w, 429, "rate_limited").Retryable)
+		}
+		return w.Code, w.Header()
+	}
+	code, _ := get("admin/default")
+	require.Equal(t, 200, code)
+	code, header := get("admin/default")
+	require.Equal(t, 429, code)
+	require.NotEmpty(t, header.Get("Retry-After"))
+	code, _ = get("admin/other")
+	require.Equal(t, 200, code, "another tenant's bucket is its own")
+}

@@ -176,12 +176,14 @@ func readHolds(res pgx.BatchResults) ([]orchestrator.Hold, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (h orchestrator.Hold, err error) {
-		var from, to pgtype.Timestamptz
-		err = row.Scan(&h.Tenant, &h.Scope, &h.Name, &h.Version, &from, &to, &h.Reason)
-		h.From, h.To = timeOf(from), timeOf(to)
-		return h, err
-	})
+	return pgx.CollectRows(rows, scanHold)
+}
+
+func scanHold(row pgx.CollectableRow) (h orchestrator.Hold, err error) {
+	var from, to pgtype.Timestamptz
+	err = row.Scan(&h.Tenant, &h.Scope, &h.Name, &h.Version, &from, &to, &h.Reason)
+	h.From, h.To = timeOf(from), timeOf(to)
+	return h, err
 }
 
 // At implements orchestrator.Tx.

@@ -92,7 +92,13 @@ SELECT c.relname::text
 FROM pg_inherits AS i
 JOIN pg_class AS c ON c.oid = i.inhrelid
 WHERE i.inhparent = ('skald.' || $1::text)::regclass
-	AND NOT i.inhdetachpending
 	AND to_timestamp(right(c.relname, 8), 'YYYYMMDD') + interval '1 week' <= $2
 ORDER BY c.relname`
+
+	// Whether a partition is attached, and whether detaching it was begun.
+	sqlAttached = `
+SELECT count(*) > 0, coalesce(bool_or(i.inhdetachpending), false)
+FROM pg_inherits AS i
+JOIN pg_class AS c ON c.oid = i.inhrelid
+WHERE i.inhparent = ('skald.' || $1::text)::regclass AND c.relname = $2`
 )

@@ -44,6 +44,11 @@ func statements() map[string]string {
 		"sqlQuarantine":           sqlQuarantine,
 		"sqlCommit":               sqlCommit,
 		"sqlFence":                sqlFence,
+		"sqlClaimBusinessKey":     sqlClaimBusinessKey,
+		"sqlReadBusinessKey":      sqlReadBusinessKey,
+		"sqlHint":                 sqlHint,
+		"sqlListen":               sqlListen,
+		"sqlAttached":             sqlAttached,
 		"sqlTouchOutbox":          sqlTouchOutbox,
 		"sqlCommitted":            sqlCommitted,
 		"sqlDue":                  sqlDue,
@@ -99,7 +104,7 @@ func TestSQL_Prepares(t *testing.T) {
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	for name, sql := range statements() {
 		switch name {
-		case "sqlBegin", "sqlShortLocks", "sqlLockKeys", "sqlCommit", "sqlRollback":
+		case "sqlBegin", "sqlShortLocks", "sqlLockKeys", "sqlCommit", "sqlRollback", "sqlListen":
 			continue // utility statements: the store's suite runs them
 		}
 		_, err := conn.Exec(t.Context(), "PREPARE p AS "+sql)

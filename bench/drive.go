@@ -17,6 +17,9 @@ import (
 	"github.com/IBM/sarama"
 )
 
+// posters is how many starts are on their way at once, at most.
+const posters = 128
+
 // warmUp is how long a round runs before it measures, as the floor does.
 const warmUp = 3 * time.Second
 
@@ -35,8 +38,8 @@ type driver struct {
 }
 
 func drive(ctx context.Context, s settings, base, brokers string, inFlight int) (round, error) {
-	posters := min(inFlight, 128)
-	d := &driver{base: base, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: posters, MaxConnsPerHost: posters}, Timeout: 30 * time.Second},
+	conns := min(inFlight, posters)
+	d := &driver{base: base, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns}, Timeout: 30 * time.Second},
 		body:    []byte(`{"saga":"three-steps","input":{"order_id":"a-1","customer_id":"c-1","amount_cents":4200,"note":"` + strings.Repeat("x", 320) + `"}}`),
 		latency: hdrhistogram.New(1, 120_000_000, 3)}
 	ctx, cancel := context.WithCancel(ctx)
@@ -54,16 +57,10 @@ func drive(ctx context.Context, s settings, base, brokers string, inFlight int) 
 			}
 		})
 	}
-	pause := func(t time.Duration) {
-		select {
-		case <-time.After(t):
-		case <-ctx.Done():
-		}
-	}
-	pause(warmUp)
+	settle(ctx, warmUp)
 	before, began := d.done.Load(), time.Now()
 	d.measure(true)
-	pause(s.measure)
+	settle(ctx, s.measure)
 	d.measure(false)
 	n, took := d.done.Load()-before, time.Since(began)
 	cancel()

@@ -39,13 +39,16 @@ func floorRound(ctx context.Context, s settings, p programs, sv *servers, inFlig
 		return round{}, err
 	}
 	defer part.kill()
+	settle(ctx, time.Second) // both make the tables; the last one counts
 	var out bytes.Buffer
 	orch := exec.CommandContext(ctx, p.floor, append(common, "-role", "orch", "-inflight", strconv.Itoa(inFlight))...)
 	orch.Stdout, orch.Stderr = &out, os.Stderr
 	if err := orch.Start(); err != nil {
 		return round{}, err
 	}
-	drive, err := start(ctx, s, nil, p.floor, append(common, "-role", "drive", "-posters", "128")...)
+	// As served.sh, but never more posters than sagas in flight: the floor then waits for itself.
+	settle(ctx, 2*time.Second)
+	drive, err := start(ctx, s, nil, p.floor, append(common, "-role", "drive", "-posters", strconv.Itoa(min(inFlight, posters)))...)
 	if err != nil {
 		return round{}, err
 	}
@@ -73,4 +76,12 @@ func parseFloor(text string) (round, error) {
 	}
 	p99, err := time.ParseDuration(m[3])
 	return newRound(rate, p50, p99), err
+}
+
+// settle waits for what the floor's processes give no sign of.
+func settle(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }

@@ -196,9 +196,9 @@ func (m *machine) command(i int, f Fact, name string) {
 
 func (m *machine) stuckExpression(i int, field string, err error) {
 	name := m.def.Steps[i].Name
-	m.emit(Fact{Type: StepStuck, Step: name, Reason: AttentionExpression, Code: "expression", Message: field + ": " + err.Error(),
+	m.emit(Fact{Type: StepStuck, Step: name, Reason: AttentionExpression, Code: "expression", Message: err.Error(),
 		Why: name + " is stuck: its " + field + " cannot be evaluated."})
-	m.raise(AttentionExpression, name, field+": "+err.Error())
+	m.raise(AttentionExpression, name, err.Error())
 }
 
 // scope is what the expressions of step i can see.

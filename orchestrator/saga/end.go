@@ -42,7 +42,7 @@ func (m *machine) completed() {
 	}
 	m.end(f)
 	if failed != nil {
-		m.raise(AttentionExpression, "", "output: "+failed.Error())
+		m.raise(AttentionExpression, "", failed.Error())
 	}
 }
 

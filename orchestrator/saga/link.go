@@ -210,6 +210,9 @@ func (l *linker) kinds() {
 			if !after {
 				l.add(stepPath(i, "kind"), "%s is retriable but not after a pivot: only steps after the point of no return are", s.Name)
 			}
+			if s.Compensation != nil {
+				l.add(stepPath(i, "compensation"), "%s comes after the point of no return: nothing there is ever undone", s.Name)
+			}
 		case Compensatable:
 			if after {
 				l.add(stepPath(i, "kind"), "%s comes after the pivot and must be retriable", s.Name)

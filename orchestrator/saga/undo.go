@@ -103,8 +103,8 @@ func (m *machine) createUndo(i int, payload json.RawMessage, edition int) {
 			err = errTooLarge
 		}
 		if err != nil {
-			m.undoFailed(Fact{Step: def.Name, Code: "expression", Message: "compensation.payload: " + err.Error()}, "its payload cannot be evaluated")
-			m.raise(AttentionExpression, def.Name, "compensation.payload: "+err.Error())
+			m.undoFailed(Fact{Step: def.Name, Code: "expression", Message: err.Error()}, "its payload cannot be evaluated")
+			m.raise(AttentionExpression, def.Name, err.Error())
 			return
 		}
 	}

@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/skaldhq/skald/api/client"
+	"github.com/skaldhq/skald/test/stack"
+)
+
+// commandLine: an operator's way through a saga, with nothing but the command line.
+func commandLine(t *testing.T, b *bench) {
+	skald := func(code int, args ...string) string {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), stack.Binary(t), args...)
+		cmd.Env = append(stack.CleanEnv(), "SKALD_SERVER="+b.URL)
+		var errs strings.Builder
+		cmd.Stderr = &errs
+		out, err := cmd.Output()
+		if code == 0 {
+			require.NoError(t, err, "skald %v\n%s", args, &errs)
+		} else {
+			require.Equal(t, code, cmd.ProcessState.ExitCode(), "skald %v\n%s%s", args, out, &errs)
+		}
+		return string(out) + errs.String()
+	}
+	file := filepath.Join(t.TempDir(), "order.json")
+	require.NoError(t, os.WriteFile(file, stack.Order{ID: "cli-1"}.Input(), 0o600))
+
+	shown := skald(0, "saga", "start", "order-quick", "--input", "@"+file, "--wait", "30s", "--label", "team=blue")
+	require.Contains(t, shown, "completed")
+	require.Contains(t, shown, "certificate committed")
+	var sg client.Saga
+	require.NoError(t, json.Unmarshal([]byte(skald(0, "saga", "get", "cli-1", "-o", "json")), &sg))
+	require.Equal(t, client.Completed, sg.Status)
+	require.Equal(t, map[string]string{"team": "blue"}, sg.Labels)
+	require.Contains(t, skald(0, "saga", "list", "--label", "team=blue", "--count"), sg.ID)
+	history := skald(0, "saga", "history", sg.ID)
+	require.Contains(t, history, "asks payments: ChargePayment.v1")
+	require.Contains(t, history, ".payments.commands/", "the history says where in Kafka the command stands")
+
+	require.Contains(t, skald(6, "saga", "start", "order-quick@1", "--watch", "--input", string(stack.Order{ID: "cli-2", Token: "tok_declined"}.Input())), "cleanly aborted")
+	require.Contains(t, skald(6, "saga", "watch", "cli-2", "-o", "json"), `"type":"saga.compensated"`)
+
+	id := strings.TrimSpace(skald(0, "saga", "start", "order-quick", "--input", string(stack.Order{ID: "cli-3", ShipTo: "nowhere"}.Input())))
+	skald(0, "saga", "pause", id, "--reason", "a look")
+	require.Contains(t, skald(0, "saga", "get", "cli-3"), "paused")
+	require.Contains(t, skald(0, "saga", "resume", id, "-r", "go on"), id)
+	require.Contains(t, skald(0, "saga", "abandon", "cli-3", "-r", "no way", "--dry-run"), "abandoned")
+	require.Contains(t, skald(0, "saga", "abandon", "cli-3", "-r", "no way"), "abandoned")
+	require.Contains(t, skald(5, "saga", "cancel", id, "-r", "again"), "skald:")
+
+	require.Contains(t, skald(2, "saga", "start", "order-quick", "--input", "{}"), "payment_token")
+	require.Contains(t, skald(4, "saga", "start", "no-such-saga", "--input", "{}"), "unknown_saga")
+	require.Contains(t, skald(4, "saga", "get", "no-such-key"), "no-such-key")
+
+	require.Contains(t, skald(0, "definition", "list"), "order-quick")
+	require.Contains(t, skald(0, "definition", "show", "order-quick@1"), "# order-placement with timeouts")
+	require.Contains(t, skald(0, "definition", "apply", "testdata/order-quick.yaml"), "was there already")
+}

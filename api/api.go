@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -82,6 +83,9 @@ func New(cfg Config) (*API, error) {
 	a.huma = humachi.New(a.mux, describe(cfg.Version))
 	a.huma.UseMiddleware(a.authorize)
 	a.registerAll()
+	if err := a.serveDescription(); err != nil {
+		return nil, err
+	}
 	docsui.Mount(func(pattern string, h http.Handler) { a.mux.Method(http.MethodGet, pattern, withPolicy(policyDocs, h)) })
 	a.mux.Method(http.MethodGet, "/", withPolicy(policyPages, cfg.Dashboard))
 	return a, nil
@@ -115,8 +119,8 @@ func describe(version string) huma.Config {
 	cfg := huma.DefaultConfig("Skald", version)
 	cfg.Info.Description = "Starts, watches and operates sagas. Every error is problem+json with a stable `code`. " +
 		"Lists page by cursor. Writes may carry an Idempotency-Key, kept for 7 days."
-	cfg.OpenAPIPath = "/openapi" // .json is 3.1
-	cfg.DocsPath = ""            // huma's loads scripts from another site
+	cfg.OpenAPIPath = "" // huma's handler keeps what it wrote without a lock
+	cfg.DocsPath = ""    // huma's loads scripts from another site
 	cfg.SchemasPath = ""
 	cfg.CreateHooks = nil // they add $schema to every answer
 	cfg.RejectUnknownQueryParameters = true
@@ -148,6 +152,20 @@ func (a *API) openAnswers() {
 			schema.AdditionalProperties = nil
 		}
 	}
+}
+
+// serveDescription serves the OpenAPI document. Every route is registered by now.
+func (a *API) serveDescription() error {
+	spec, err := json.Marshal(a.huma.OpenAPI())
+	if err != nil {
+		return fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	a.mux.Get("/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/openapi+json")
+		w.Header().Set("Cache-Control", "no-cache")
+		_, _ = w.Write(spec) // the client is gone when this fails
+	})
+	return nil
 }
 
 // Handler serves everything but metrics and pprof (AdminHandler).

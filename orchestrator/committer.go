@@ -187,13 +187,14 @@ type breaking struct {
 func (c *committer) commit(ctx context.Context, items []*item) error {
 	began := c.clock.Now()
 	ctx = context.WithoutCancel(ctx)
-	items, need, claims := c.need(items)
+	items, postponed, need, claims := c.need(items)
 	tx, err := c.store.Begin(ctx, need)
 	if err != nil {
 		return fmt.Errorf("begin batch: %w", err)
 	}
 	defer tx.Rollback(ctx)
 	f := c.form(tx)
+	f.later = postponed
 	for _, it := range items {
 		if err := c.apply(ctx, tx, f, it, claims); err != nil {
 			return err
@@ -207,13 +208,14 @@ func (c *committer) commit(ctx context.Context, items []*item) error {
 		c.acks.put(f.batch.Settled...)
 		return err
 	}
+	c.later = append(c.later, f.later...)
 	c.after(ctx, f, len(items), c.clock.Now().Sub(began))
 	return nil
 }
 
 // need gathers what a batch loads and claims. An item whose key an earlier one of the batch claims waits for the next batch, and
 // so does what would make the batch too large.
-func (c *committer) need(items []*item) (now []*item, need Need, claims map[Claim]int) {
+func (c *committer) need(items []*item) (now, postponed []*item, need Need, claims map[Claim]int) {
 	claimed := map[Claim]bool{}
 	bytesTaken := 0
 	for i, it := range items {
@@ -221,7 +223,7 @@ func (c *committer) need(items []*item) (now []*item, need Need, claims map[Clai
 		bytesTaken += it.size()
 		tooMuch := i > 0 && bytesTaken > c.cfg.BatchBytes
 		if tooMuch || slices.ContainsFunc(own, func(cl Claim) bool { return claimed[cl.key()] }) {
-			c.later = append(c.later, it)
+			postponed = append(postponed, it)
 			continue
 		}
 		for _, cl := range own {
@@ -240,7 +242,7 @@ func (c *committer) need(items []*item) (now []*item, need Need, claims map[Clai
 	for i, cl := range need.Claims {
 		claims[cl.key()] = i
 	}
-	return now, need, claims
+	return now, postponed, need, claims
 }
 
 // key is what makes two claims the same.
@@ -333,7 +335,7 @@ func (c *committer) apply(ctx context.Context, tx Tx, f *forming, it *item, clai
 	case err != nil:
 		return err
 	case state == RowBusy:
-		return c.busy(it)
+		return f.busy(it)
 	case state == RowMissing:
 		c.missing(f, it)
 		return nil
@@ -405,14 +407,14 @@ type waitError struct{ it *item }
 func (e *waitError) Error() string { return fmt.Sprintf("saga %s is locked", e.it.id) }
 
 // busy puts an item off whose saga somebody else has locked.
-func (c *committer) busy(it *item) error {
+func (f *forming) busy(it *item) error {
 	switch {
 	case it.revision > 0: // a timer: whoever has the lock looks at the saga anyway, and the sweep is the truth
 		return nil
 	case len(it.claims()) > 0:
 		return &waitError{it}
 	}
-	c.later = append(c.later, it)
+	f.later = append(f.later, it)
 	return nil
 }
 

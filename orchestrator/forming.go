@@ -53,6 +53,7 @@ type forming struct {
 	order    []saga.ID
 	answers  []func()   // once committed
 	marks    []Delivery // once committed
+	later    []*item    // for the next batch, once committed
 	ignored  int
 	rejected int
 }

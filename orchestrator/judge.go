@@ -1,0 +1,162 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/skaldhq/skald/orchestrator/saga"
+)
+
+// apply judges one item. An error ends the transaction and means: try the batch again.
+func (c *committer) apply(ctx context.Context, tx Tx, f *forming, it *item, claims map[Claim]int) error {
+	if it.delivery != nil && it.delivery.Poison != nil {
+		f.batch.Quarantine = append(f.batch.Quarantine, *it.delivery.Poison)
+		f.marks = append(f.marks, *it.delivery)
+		f.rejected++
+		return nil
+	}
+	if replayed := c.replayed(tx, it, claims); replayed {
+		return nil
+	}
+	if it.start != nil {
+		return c.applyStart(ctx, tx, f, it, claims)
+	}
+	w, state, err := c.working(ctx, tx, f, it.id)
+	switch {
+	case errors.Is(err, ErrUnknownSagaType):
+		c.undefined(ctx, f, it, err)
+		return nil
+	case err != nil:
+		return err
+	case state == RowBusy:
+		return f.busy(it)
+	case state == RowMissing:
+		c.missing(f, it)
+		return nil
+	}
+	switch {
+	case it.act != nil:
+		c.applyAct(f, w, it)
+	case it.delivery != nil:
+		c.applyReply(f, w, it)
+	default:
+		c.applyOther(f, w, it)
+	}
+	return nil
+}
+
+// replayed answers a request whose Idempotency-Key has its answer already (S2).
+func (c *committer) replayed(tx Tx, it *item, claims map[Claim]int) bool {
+	for _, cl := range it.claims() {
+		if cl.Kind != ClaimIdempotencyKey {
+			continue
+		}
+		got := tx.Claimed(claims[cl.key()])
+		switch {
+		case got.Won:
+		case got.Hash != it.hash:
+			it.fail(ErrIdempotency)
+			return true
+		default:
+			var a answer
+			if err := json.Unmarshal(got.Answer, &a); err != nil {
+				it.fail(fmt.Errorf("read the answer kept for Idempotency-Key %q: %w", cl.Key, err))
+				return true
+			}
+			if a.Started != nil {
+				a.Started.Replayed = true
+			}
+			if a.Acted != nil {
+				a.Acted.Replayed = true
+			}
+			it.answer(a)
+			return true
+		}
+	}
+	return false
+}
+
+// working is the saga of an item, as earlier items of the batch left it.
+func (c *committer) working(ctx context.Context, tx Tx, f *forming, id saga.ID) (*working, RowState, error) {
+	if w := f.sagas[id]; w != nil {
+		return w, RowLoaded, nil
+	}
+	row := tx.Row(id)
+	if row.State != RowLoaded {
+		return nil, row.State, nil
+	}
+	def, err := c.registry.get(ctx, row.Instance.Tenant, row.Instance.Saga, row.Instance.Version)
+	if err != nil {
+		return nil, row.State, fmt.Errorf("definition of %s: %w", id, err)
+	}
+	w := f.begin(id, def)
+	w.in, w.stored, w.wakeAt, w.wake, w.sent = row.Instance, row.Instance.Revision, row.WakeAt, row.WakeAt, row.Sent
+	return w, RowLoaded, nil
+}
+
+// waitError says that an item has to wait although it has won a key: the batch runs again without it, so that the claim does
+// not stay without its answer.
+type waitError struct{ it *item }
+
+func (e *waitError) Error() string { return fmt.Sprintf("saga %s is locked", e.it.id) }
+
+// busy puts an item off whose saga somebody else has locked.
+func (f *forming) busy(it *item) error {
+	switch {
+	case it.revision > 0: // a timer: whoever has the lock looks at the saga anyway, and the sweep is the truth
+		return nil
+	case len(it.claims()) > 0:
+		return &waitError{it}
+	}
+	f.later = append(f.later, it)
+	return nil
+}
+
+// undefined deals with a saga whose definition cannot be had: it delays only itself (L5).
+func (c *committer) undefined(ctx context.Context, f *forming, it *item, err error) {
+	c.log.ErrorContext(ctx, "a saga's definition is missing", "saga_id", it.id, "error", err)
+	if it.delivery != nil {
+		f.quarantine(it.delivery, "definition_missing", err.Error())
+		f.marks = append(f.marks, *it.delivery)
+		return
+	}
+	f.answers = append(f.answers, func() { it.fail(err) })
+}
+
+func (c *committer) missing(f *forming, it *item) {
+	switch {
+	case it.delivery != nil:
+		f.quarantine(it.delivery, "unknown_saga", "there is no such saga")
+		f.marks = append(f.marks, *it.delivery)
+	default:
+		c.reply(f, it, answer{NotFound: true})
+	}
+}
+
+func (c *committer) applyReply(f *forming, w *working, it *item) {
+	f.marks = append(f.marks, *it.delivery)
+	if it.delivery.Tenant != w.in.Tenant {
+		f.quarantine(it.delivery, "unknown_saga", "the saga belongs to another tenant")
+		return
+	}
+	if _, err := f.decide(w, it.event); err != nil {
+		f.quarantine(it.delivery, "not_asked", err.Error())
+	}
+}
+
+func (c *committer) applyOther(f *forming, w *working, it *item) {
+	if it.revision > 0 && it.revision != w.in.Revision {
+		return // the saga has moved on; its timer has been set anew
+	}
+	if b, ok := it.event.Body.(breaking); ok {
+		env := saga.Env{At: f.at, Batch: f.batch.ID, Index: len(f.batch.Outbox)}
+		d := saga.Break(w.def, w.in, env, it.event.ID, b.why)
+		w.in, w.wake, w.seen, w.facts = d.Next, d.WakeAt, true, append(w.facts, d.Facts...)
+		return
+	}
+	if _, err := f.decide(w, it.event); err != nil {
+		c.log.Warn("an event is dropped", "saga_id", it.id, "event", fmt.Sprintf("%T", it.event.Body), "error", err)
+	}
+}

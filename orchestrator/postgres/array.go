@@ -35,7 +35,8 @@ func timeOf(t pgtype.Timestamptz) time.Time {
 	return t.Time.UTC()
 }
 
-// keys are the parameters of statements that name sagas: their shards, their ids, and the bounds of the ids.
+// keys are the parameters of statements that name sagas: their shards, their ids, the bounds of the
+// ids, and how many they are.
 type keys struct {
 	shards        []int16
 	ids           uuids
@@ -56,7 +57,7 @@ func (k *keys) add(id saga.ID) {
 	k.lowest, k.upper = widen(k.lowest, k.upper, id)
 }
 
-func (k *keys) args() []any { return []any{k.shards, k.ids, k.lowest, k.upper} }
+func (k *keys) args() []any { return []any{k.shards, k.ids, k.lowest, k.upper, int64(len(k.ids))} }
 
 // widen stretches the bounds so that they hold id; bounds that hold nothing yet are NULL.
 func widen(lowest, upper pgtype.UUID, id [16]byte) (pgtype.UUID, pgtype.UUID) {

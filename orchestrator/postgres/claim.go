@@ -50,10 +50,10 @@ func (c *claims) queueInserts(b *pgx.Batch) {
 
 func (c *claims) queueReads(b *pgx.Batch) {
 	if k := &c.business; len(k.at) > 0 {
-		b.Queue(sqlReadBusinessKeys, k.tenants, k.sagas, k.key)
+		b.Queue(sqlReadBusinessKeys, k.tenants, k.sagas, k.key, int64(len(k.at)))
 	}
 	if k := &c.idem; len(k.at) > 0 {
-		b.Queue(sqlReadIdempotencyKeys, k.tenants, k.key)
+		b.Queue(sqlReadIdempotencyKeys, k.tenants, k.key, int64(len(k.at)))
 	}
 }
 

@@ -78,7 +78,11 @@ func OpenPool(ctx context.Context, c PoolConfig) (*pgxpool.Pool, error) {
 	if c.Role == RoleEngine {
 		// The engine reads rows by key alone. A table that is new and small tempts the planner into reading it whole, and a
 		// prepared plan would go on doing so while it grows.
-		params["enable_seqscan"], params["enable_hashjoin"], params["enable_mergejoin"] = "off", "off", "off"
+		for _, plan := range []string{"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"} {
+			params[plan] = "off"
+		}
+		// So every plan is right for any parameters; making one anew costs more than most statements take.
+		params["plan_cache_mode"] = "force_generic_plan"
 	} else {
 		// Filters that are not set should not spoil the plan of those that are.
 		params["plan_cache_mode"] = "force_custom_plan"

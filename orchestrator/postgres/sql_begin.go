@@ -1,6 +1,10 @@
 package postgres
 
 // The first round trip of a transaction.
+//
+// Where a table is joined to arrays, these have a LIMIT of their length. It takes nothing away. The planner does not know how
+// long an array will be and guesses ten rows, and joins ten rows to a table that is still small by reading a whole range of it;
+// of a LIMIT it expects a single row, and looks each one up by its key, which is right for any size.
 const (
 	sqlBegin = `BEGIN ISOLATION LEVEL READ COMMITTED`
 
@@ -28,15 +32,17 @@ ON CONFLICT DO NOTHING`
 	// inserted.
 	sqlReadBusinessKeys = `
 SELECT u.ord, k.id, k.hash, k.xmin = pg_current_xact_id()::xid
-FROM unnest($1::text[], $2::text[], $3::text[])
-	WITH ORDINALITY AS u (tenant, saga, key, ord)
+FROM (
+	SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY LIMIT $4
+) AS u (tenant, saga, key, ord)
 JOIN skald.business_keys AS k ON k.tenant = u.tenant AND k.saga = u.saga AND k.key = u.key
 ORDER BY u.ord`
 
 	sqlReadIdempotencyKeys = `
 SELECT u.ord, k.id, k.hash, k.answer, k.xmin = pg_current_xact_id()::xid
-FROM unnest($1::text[], $2::text[])
-	WITH ORDINALITY AS u (tenant, key, ord)
+FROM (
+	SELECT * FROM unnest($1::text[], $2::text[]) WITH ORDINALITY LIMIT $3
+) AS u (tenant, key, ord)
 JOIN skald.idempotency_keys AS k ON k.tenant = u.tenant AND k.key = u.key
 ORDER BY u.ord`
 
@@ -46,8 +52,11 @@ SELECT n.id, s.wake_at, s.instance,
 	CASE WHEN s.instance IS NULL THEN EXISTS (
 		SELECT FROM skald.sagas AS x
 		WHERE x.shard = n.shard AND x.id = n.id AND x.id BETWEEN $3 AND $4
+		OFFSET 0 -- else it may be answered by reading the whole range
 	) END
-FROM unnest($1::smallint[], $2::uuid[]) AS n (shard, id)
+FROM (
+	SELECT * FROM unnest($1::smallint[], $2::uuid[]) LIMIT $5
+) AS n (shard, id)
 LEFT JOIN LATERAL (
 	SELECT wake_at, instance
 	FROM skald.sagas
@@ -61,7 +70,9 @@ LEFT JOIN LATERAL (
 SELECT b.batch, o.waiting, r.acks
 FROM (
 	SELECT DISTINCT unnest(s.batches) AS batch
-	FROM unnest($1::smallint[], $2::uuid[]) AS n (shard, id)
+	FROM (
+		SELECT * FROM unnest($1::smallint[], $2::uuid[]) LIMIT $5
+	) AS n (shard, id)
 	JOIN skald.sagas AS s ON s.shard = n.shard AND s.id = n.id
 	WHERE s.id BETWEEN $3 AND $4
 ) AS b

@@ -23,9 +23,10 @@ WITH changed AS (
 		causes = string_to_array(u.causes, ','),
 		batches = ($11::uuid[])[u.first:u.last],
 		instance = u.instance
-	FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::integer[], $5::text[], $6::bigint[], $7::timestamptz[],
-		$8::text[], $9::text[], $10::integer[], $12::integer[], $13::bytea[])
-		AS u (shard, id, tenant, version, status, revision, wake_at, attention, causes, first, last, instance)
+	FROM (
+		SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::integer[], $5::text[], $6::bigint[], $7::timestamptz[],
+			$8::text[], $9::text[], $10::integer[], $12::integer[], $13::bytea[]) LIMIT $16
+	) AS u (shard, id, tenant, version, status, revision, wake_at, attention, causes, first, last, instance)
 	WHERE s.shard = u.shard
 		AND s.id = u.id
 		AND s.id BETWEEN $14 AND $15
@@ -78,8 +79,9 @@ ON CONFLICT (batch) DO UPDATE SET acks = r.acks || excluded.acks`
 WITH changed AS (
 	UPDATE skald.business_keys AS k
 	SET id = u.new_id, hash = u.hash
-	FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::bytea[])
-		AS u (tenant, saga, key, old_id, new_id, hash)
+	FROM (
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::bytea[]) LIMIT $7
+	) AS u (tenant, saga, key, old_id, new_id, hash)
 	WHERE k.tenant = u.tenant
 		AND k.saga = u.saga
 		AND k.key = u.key
@@ -93,7 +95,9 @@ SELECT skald.expect(count(*), $7) FROM changed`
 WITH changed AS (
 	UPDATE skald.idempotency_keys AS k
 	SET answer = u.answer
-	FROM unnest($1::text[], $2::text[], $3::bytea[]) AS u (tenant, key, answer)
+	FROM (
+		SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[]) LIMIT $4
+	) AS u (tenant, key, answer)
 	WHERE k.tenant = u.tenant
 		AND k.key = u.key
 		AND k.xmin = pg_current_xact_id()::xid

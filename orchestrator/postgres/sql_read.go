@@ -65,7 +65,9 @@ LIMIT $5`
 
 	sqlRevisions = `
 SELECT s.id, s.revision
-FROM unnest($1::smallint[], $2::uuid[]) AS n (shard, id)
+FROM (
+	SELECT * FROM unnest($1::smallint[], $2::uuid[]) LIMIT $5
+) AS n (shard, id)
 JOIN skald.sagas AS s ON s.shard = n.shard AND s.id = n.id
 WHERE s.id BETWEEN $3 AND $4`
 

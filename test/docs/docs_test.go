@@ -133,6 +133,22 @@ func TestPathsExist(t *testing.T) {
 	require.Greater(t, seen, 50)
 }
 
+// Functions that stand in brackets behind a file are in that file.
+func TestFunctionsAreInTheirFiles(t *testing.T) {
+	t.Parallel()
+	pair := regexp.MustCompile("`([a-z/_]+\\.go)` \\((`[A-Za-z`, ]+`)\\)")
+	seen := 0
+	for _, p := range pages(t) {
+		for _, m := range pair.FindAllStringSubmatch(p.prose, -1) {
+			for _, name := range strings.Split(m[2], ", ") {
+				seen++
+				require.Regexp(t, `(?m)^func (\([^)]*\) )?`+strings.Trim(name, "`")+`[(\[]`, read(t, m[1]), "%s says that %s is in %s", p.path, name, m[1])
+			}
+		}
+	}
+	require.Greater(t, seen, 10)
+}
+
 // sources calls f with each Go file of the repository.
 func sources(t *testing.T, f func(path, text string)) {
 	t.Helper()

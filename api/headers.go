@@ -11,16 +11,31 @@ const (
 		"frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 
+// sharedHeader is a header whose value is shared between answers, and only ever replaced.
+type sharedHeader struct {
+	name  string // in its canonical form
+	value []string
+}
+
+func hardened() []sharedHeader {
+	return []sharedHeader{
+		{"Content-Security-Policy", []string{policyAPI}},
+		{"X-Content-Type-Options", []string{"nosniff"}},
+		{"X-Frame-Options", []string{"DENY"}},
+		{"Referrer-Policy", []string{"no-referrer"}},
+		{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
+		{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
+	}
+}
+
 // harden sets the headers that every answer has. What serves pages sets a policy of its own (withPolicy).
 func harden(next http.Handler) http.Handler {
+	headers := hardened()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policyAPI)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		for i := range headers {
+			h[headers[i].name] = headers[i].value
+		}
 		next.ServeHTTP(w, r)
 	})
 }

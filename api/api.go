@@ -33,7 +33,7 @@ type Config struct {
 	AllowUnauthenticated bool
 	RatePerSecond        float64 // requests of one principal, with bursts of twice as many; 0: no limit
 
-	Dashboard    http.Handler                    // at /; nil: a page with links
+	Dashboard    http.Handler                    // at / and below /dashboard/, for those who may read; nil: a page with links
 	Ready        func(ctx context.Context) error // what must hold beside Engine.Ready; nil: nothing
 	CommandTopic func(participant string) string // names the topic in histories; nil: it is left out
 	Version      string                          // of the program
@@ -87,7 +87,7 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	docsui.Mount(func(pattern string, h http.Handler) { a.mux.Method(http.MethodGet, pattern, withPolicy(policyDocs, h)) })
-	a.mux.Method(http.MethodGet, "/", withPolicy(policyPages, cfg.Dashboard))
+	a.mountPages()
 	return a, nil
 }
 
@@ -97,9 +97,6 @@ func (c *Config) setDefaults() {
 	}
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics()
-	}
-	if c.Dashboard == nil {
-		c.Dashboard = dashboard.Handler()
 	}
 	if c.Version == "" {
 		c.Version = "dev"
@@ -152,6 +149,23 @@ func (a *API) openAnswers() {
 			schema.AdditionalProperties = nil
 		}
 	}
+}
+
+// mountPages mounts the dashboard. Its pages show sagas, so they need the permission to read; the page with links does not.
+func (a *API) mountPages() {
+	if a.cfg.Dashboard == nil {
+		a.mux.Method(http.MethodGet, "/", withPolicy(policyPages, dashboard.Handler()))
+		return
+	}
+	pages := withPolicy(policyPages, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := a.admit(r, PermitRead); p != nil {
+			a.writeProblem(w, r, p)
+			return
+		}
+		a.cfg.Dashboard.ServeHTTP(w, r)
+	}))
+	a.mux.Method(http.MethodGet, "/", pages)
+	a.mux.Handle("/dashboard/*", pages)
 }
 
 // serveDescription serves the OpenAPI document. Every route is registered by now.

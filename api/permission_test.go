@@ -166,3 +166,17 @@ func TestRate_LimitsEachPrincipal(t *testing.T) {
 	code, _ = get("admin/other")
 	require.Equal(t, 200, code, "another tenant's bucket is its own")
 }
+
+func TestDashboard_IsForThoseWhoMayRead(t *testing.T) {
+	t.Parallel()
+	b := setup(t, authenticated, func(c *Config) {
+		c.Dashboard = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(PrincipalOf(r.Context()).Tenant)) })
+	})
+	for _, path := range []string{"/", "/dashboard/sagas", "/dashboard/assets/x.js"} {
+		problemIn(t, b.do(t, exchange{method: "GET", path: path}), 401, "unauthenticated")
+		problemIn(t, b.do(t, exchange{method: "GET", path: path, header: map[string]string{"Authorization": "Bearer nobody/default"}}), 403, "forbidden")
+		w := b.do(t, exchange{method: "GET", path: path, header: map[string]string{"Authorization": "Bearer viewer/t1"}})
+		require.Equal(t, "t1", w.Body.String(), path)
+		require.Equal(t, policyPages, w.Header().Get("Content-Security-Policy"))
+	}
+}

@@ -203,28 +203,34 @@ func (a *API) authorize(hctx huma.Context, next func(huma.Context)) {
 		a.writeProblem(w, r, problemOf(fmt.Errorf("route %s declares no permission", hctx.Operation().OperationID)))
 		return
 	}
-	if want != Public {
-		info := requestOf(r.Context())
-		p, err := a.authenticate(r)
-		if err != nil {
-			a.writeProblem(w, r, authProblem(err))
-			return
-		}
-		info.principal = p
-		if wait, ok := a.rates.allow(p, time.Now()); !ok {
-			a.writeProblem(w, r, newProblem(http.StatusTooManyRequests, codeRate, "too many requests of this principal").later(wait))
-			return
-		}
-		if !p.May(want) {
-			a.writeProblem(w, r, newProblem(http.StatusForbidden, codeForbidden, fmt.Sprintf("this needs the permission %q", want)))
-			return
-		}
+	if p := a.admit(r, want); p != nil {
+		a.writeProblem(w, r, p)
+		return
 	}
 	if consumes, ok := meta[metaConsumes].([]string); ok && !acceptsMedia(consumes, r.Header.Get("Content-Type")) {
 		a.writeProblem(w, r, newProblem(http.StatusUnsupportedMediaType, codeMediaType, "want Content-Type "+strings.Join(consumes, " or ")))
 		return
 	}
 	next(hctx)
+}
+
+// admit puts the principal into the request's info, or says why the request may not pass.
+func (a *API) admit(r *http.Request, want Permission) *problem {
+	if want == Public {
+		return nil
+	}
+	who, err := a.authenticate(r)
+	if err != nil {
+		return authProblem(err)
+	}
+	requestOf(r.Context()).principal = who
+	if wait, ok := a.rates.allow(who, time.Now()); !ok {
+		return newProblem(http.StatusTooManyRequests, codeRate, "too many requests of this principal").later(wait)
+	}
+	if !who.May(want) {
+		return newProblem(http.StatusForbidden, codeForbidden, fmt.Sprintf("this needs the permission %q", want))
+	}
+	return nil
 }
 
 func (a *API) authenticate(r *http.Request) (Principal, error) {

@@ -214,7 +214,7 @@ func (m *machine) rejected(i int, r Replied) {
 
 // retriableRejected: a contract violation, but for not_found, which is followed by the next edition (design rule 13).
 func (m *machine) retriableRejected(i int, r Replied, effect Effect) {
-	if r.Code == CodeNotFound {
+	if r.Code == CodeNotFound && m.def.Steps[i].Probe != "" {
 		f := m.replyFact(ReplyRecorded, r, r.Step+" never arrived; it is asked again.")
 		f.Effect = effect
 		m.emit(f)

@@ -11,7 +11,7 @@ import (
 )
 
 // NewServer is an http.Server with the limits that every listener of Skald has: slow headers and bodies are cut off, headers
-// are bounded. Streams and waits lift the limits that are theirs.
+// are bounded. Streams set a limit for each of their events instead.
 func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,

@@ -78,8 +78,6 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, run func(ctx contex
 	}()
 	defer func() { cancel(); <-ending }()
 	out := &eventWriter{w: w, control: http.NewResponseController(w)}
-	// The server's own limits are for requests that end; reading on past them would cancel the request's context.
-	_ = out.control.SetReadDeadline(time.Time{}) // without deadlines there is none to lift
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-cache, no-store")
@@ -94,7 +92,8 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, run func(ctx contex
 }
 
 func (e *eventWriter) send(text string) error {
-	_ = e.control.SetWriteDeadline(time.Now().Add(writeLimit)) // not every writer has deadlines
+	// The server's own limit is for answers that end. Not every writer has deadlines.
+	_ = e.control.SetWriteDeadline(time.Now().Add(writeLimit))
 	if _, err := e.w.Write([]byte(text)); err != nil {
 		return err
 	}

@@ -152,6 +152,22 @@ func TestEngine_ASagaFromStartToEnd(t *testing.T) {
 	requireCode(t, err, "saga_ended")
 }
 
+// S2: same idempotency key and body, same saga; other body, 422.
+func TestEngine_AReplayAnswersAsTheFirstTime(t *testing.T) {
+	t.Parallel()
+	c := serveEngine(t)
+	ctx := t.Context()
+	started, err := c.Start(ctx, client.StartRequest{Saga: "order-placement", Input: order("A-1")}, client.WithIdempotencyKey("k"))
+	require.NoError(t, err)
+	require.False(t, started.Replayed)
+	again, err := c.Start(ctx, client.StartRequest{Saga: "order-placement", Input: order("A-1")}, client.WithIdempotencyKey("k"))
+	require.NoError(t, err)
+	require.True(t, again.Replayed)
+	require.Equal(t, started.ID, again.ID)
+	_, err = c.Start(ctx, client.StartRequest{Saga: "order-placement", Input: order("A-2")}, client.WithIdempotencyKey("k"))
+	requireCode(t, err, "idempotency_key_reused")
+}
+
 func TestEngine_ADeclinedPaymentIsUndoneAndFollowed(t *testing.T) {
 	t.Parallel()
 	c := serveEngine(t)

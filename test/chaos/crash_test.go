@@ -40,6 +40,8 @@ func TestCrash(t *testing.T) {
 	_, _, err = stays.PutDefinition(t.Context(), "order-placement", 1, src, true)
 	require.NoError(t, err)
 
+	s.Settled(2, "orders", "payments", "inventory", "shipping")
+
 	orders := stack.Orders("crash", 1000)
 	load := &stack.Load{Saga: "order-placement", Replicas: []*client.Client{dies.Client, stays.Client}}
 	var ids map[string]string

@@ -17,9 +17,11 @@ import (
 
 // Stack is a database, a broker, and what runs on them.
 type Stack struct {
-	t    testing.TB
-	env  []string
-	Pool *pgxpool.Pool // of the database that the engine and the participants share
+	t       testing.TB
+	env     []string
+	brokers []string
+	prefix  string
+	Pool    *pgxpool.Pool // of the database that the engine and the participants share
 }
 
 // New makes an empty database and a name for topics and groups, and migrates. Nothing runs yet.
@@ -27,7 +29,7 @@ func New(t testing.TB) *Stack {
 	t.Helper()
 	dsn, brokers := embeddedtest.Database(t), embeddedtest.Kafka(t)
 	prefix := "e2e-" + strings.ToLower(rand.Text()[:10])
-	s := &Stack{t: t, env: []string{
+	s := &Stack{t: t, brokers: brokers, prefix: prefix, env: []string{
 		"SKALD_DATABASE_URL=" + dsn, "SKALD_KAFKA_BROKERS=" + strings.Join(brokers, ","),
 		"SKALD_TOPICS_PREFIX=" + prefix + ".", "SKALD_KAFKA_GROUP=" + prefix, "SKALD_TOPICS_PARTITIONS=6",
 		"SKALD_LOG_FORMAT=json", "SKALD_HTTP_ADDR=127.0.0.1:0",
@@ -136,15 +138,19 @@ func Eventually(t testing.TB, limit time.Duration, what func(context.Context) er
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	var last error
 	for {
 		err := what(ctx)
 		if err == nil {
 			return
 		}
+		if last == nil || ctx.Err() == nil { // the end of ctx says less than what was before it
+			last = err
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("after %s: %v", limit, err)
+			t.Fatalf("after %s: %v", limit, last)
 		}
 	}
 }

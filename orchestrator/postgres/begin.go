@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -96,13 +97,19 @@ func (t *tx) readLoad(res pgx.BatchResults, ids []saga.ID) error {
 	if err != nil {
 		return err
 	}
-	batches, err := readBatches(res)
+	found, batches, err := readFound(res)
 	if err != nil {
 		return err
 	}
-	for id, row := range loaded {
-		if row.State == orchestrator.RowLoaded {
+	for _, id := range ids {
+		row, ok := loaded[id]
+		switch {
+		case ok:
 			row.Sent = stored.Sent(&row.Instance, batches)
+		case found[id]:
+			row.State = orchestrator.RowBusy
+		default:
+			row.State = orchestrator.RowMissing
 		}
 		t.rows[id] = row
 	}
@@ -114,61 +121,66 @@ func readSagas(res pgx.BatchResults) (map[saga.ID]orchestrator.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	loaded := map[saga.ID]orchestrator.Row{}
-	for rows.Next() {
-		var (
-			id       saga.ID
-			wakeAt   pgtype.Timestamptz
-			instance pgtype.DriverBytes // valid until the next row; decoding copies what it keeps
-			exists   pgtype.Bool
-		)
-		if err := rows.Scan((*[16]byte)(&id), &wakeAt, &instance, &exists); err != nil {
-			return nil, err
+	var (
+		id       saga.ID
+		wakeAt   pgtype.Timestamptz
+		instance pgtype.DriverBytes // valid until the next row; decoding copies what it keeps
+		loaded   = map[saga.ID]orchestrator.Row{}
+	)
+	_, err = pgx.ForEachRow(rows, []any{(*[16]byte)(&id), &wakeAt, &instance}, func() error {
+		in, err := saga.DecodeInstance(instance)
+		if err != nil {
+			return fmt.Errorf("%w: saga %s: %w", orchestrator.ErrData, id, err)
 		}
-		switch {
-		case instance != nil:
-			in, err := saga.DecodeInstance(instance)
-			if err != nil {
-				return nil, fmt.Errorf("%w: saga %s: %w", orchestrator.ErrData, id, err)
-			}
-			loaded[id] = orchestrator.Row{State: orchestrator.RowLoaded, Instance: in, WakeAt: timeOf(wakeAt)}
-		case exists.Bool:
-			loaded[id] = orchestrator.Row{State: orchestrator.RowBusy}
-		default:
-			loaded[id] = orchestrator.Row{State: orchestrator.RowMissing}
-		}
-	}
-	return loaded, rows.Err()
+		loaded[id] = orchestrator.Row{State: orchestrator.RowLoaded, Instance: in, WakeAt: timeOf(wakeAt)}
+		return nil
+	})
+	return loaded, err
 }
 
-func readBatches(res pgx.BatchResults) (map[saga.BatchID]stored.Published, error) {
+// readFound reads which sagas are there, and what is known of their batches.
+func readFound(res pgx.BatchResults) (map[saga.ID]bool, map[saga.BatchID]stored.Published, error) {
 	rows, err := res.Query()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return collectBatches(rows)
+	var (
+		id, batch pgtype.UUID
+		waiting   []int32
+		acks      pgtype.DriverBytes
+		found     = map[saga.ID]bool{}
+		batches   = map[saga.BatchID]stored.Published{}
+	)
+	_, err = pgx.ForEachRow(rows, []any{&id, &batch, &waiting, &acks}, func() error {
+		if id.Valid {
+			found[id.Bytes] = true
+			return nil
+		}
+		return addBatch(batches, batch.Bytes, waiting, acks)
+	})
+	return found, batches, err
 }
 
 func collectBatches(rows pgx.Rows) (map[saga.BatchID]stored.Published, error) {
-	defer rows.Close()
-	batches := map[saga.BatchID]stored.Published{}
-	for rows.Next() {
-		var (
-			id   saga.BatchID
-			p    stored.Published
-			acks pgtype.DriverBytes
-			err  error
-		)
-		if err = rows.Scan((*[16]byte)(&id), &p.Left, &acks); err != nil {
-			return nil, err
-		}
-		if p.Acked, err = stored.DecodeAcks(acks); err != nil {
-			return nil, fmt.Errorf("batch %s: %w", id, err)
-		}
-		batches[id] = p
+	var (
+		batch   saga.BatchID
+		waiting []int32
+		acks    pgtype.DriverBytes
+		batches = map[saga.BatchID]stored.Published{}
+	)
+	_, err := pgx.ForEachRow(rows, []any{(*[16]byte)(&batch), &waiting, &acks}, func() error {
+		return addBatch(batches, batch, waiting, acks)
+	})
+	return batches, err
+}
+
+func addBatch(batches map[saga.BatchID]stored.Published, id saga.BatchID, waiting []int32, acks []byte) error {
+	acked, err := stored.DecodeAcks(acks)
+	if err != nil {
+		return fmt.Errorf("batch %s: %w", id, err)
 	}
-	return batches, rows.Err()
+	batches[id] = stored.Published{Left: slices.Clone(waiting), Acked: acked}
+	return nil
 }
 
 func readHolds(res pgx.BatchResults) ([]orchestrator.Hold, error) {

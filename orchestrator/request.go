@@ -39,7 +39,9 @@ func (e *Engine) startItem(ctx context.Context, req *StartRequest) (*item, error
 	if err != nil {
 		return nil, err
 	}
-	hash := requestHash(req)
+	body := *req
+	body.RequestID, body.By = "", "" // a replay is a request of its own (S2)
+	hash := requestHash(body)
 	labels, key, err := Check(def, req.Input, req.Key, req.Labels)
 	if err != nil {
 		return nil, err

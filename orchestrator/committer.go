@@ -155,14 +155,14 @@ func (c *committer) bisect(ctx context.Context, items []*item, err error) {
 	c.process(ctx, items[half:])
 }
 
-// poisoned deals with an event that fails alone: it suspends its saga, or quarantines its record (L5).
+// poisoned deals with an event that fails alone: it suspends its saga, quarantines its record, or refuses its request (L5).
 func (c *committer) poisoned(ctx context.Context, it *item, cause error) {
 	c.log.ErrorContext(ctx, "an event cannot be stored", "saga_id", it.id, "event", fmt.Sprintf("%T", it.event.Body), "error", cause)
 	it.fail(&InputError{Message: "the database refuses the content", Fields: []FieldError{{Path: "", Message: cause.Error()}}})
 	if it.tries > 0 && it.delivery != nil { // not even its quarantine row can be stored: the partition moves on (L5)
 		c.mark([]Delivery{*it.delivery})
 	}
-	if it.start != nil || it.tries > 0 {
+	if it.start != nil || it.act != nil || it.tries > 0 { // a request has its answer, and its saga goes on
 		return
 	}
 	broken := &item{id: it.id, tries: 1, event: it.event, delivery: it.delivery}

@@ -106,6 +106,7 @@ func (t *faultyTx) Commit(ctx context.Context, batch orchestrator.Batch) error {
 
 // fakeBroker takes records and hands out replies.
 type fakeBroker struct {
+	now       func() time.Time
 	outcome   func(orchestrator.Record) orchestrator.Published // nil: acknowledged
 	whenEmpty func()                                           // called when there is nothing to fetch; nil: Fetch waits
 
@@ -120,7 +121,7 @@ type fakeBroker struct {
 func (b *fakeBroker) Publish(ctx context.Context, records []orchestrator.Record) []orchestrator.Published {
 	out := make([]orchestrator.Published, len(records))
 	for i, r := range records {
-		out[i] = orchestrator.Published{Outcome: orchestrator.PublishAcked, Offset: int64(i), At: time.Now()}
+		out[i] = orchestrator.Published{Outcome: orchestrator.PublishAcked, Offset: int64(i), At: b.now()}
 		if b.outcome != nil {
 			out[i] = b.outcome(r)
 		}

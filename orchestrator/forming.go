@@ -73,9 +73,14 @@ func (f *forming) decide(w *working, ev saga.Event) (d saga.Decision, err error)
 		}()
 		d, err = saga.Decide(w.def, w.in, ev)
 	}()
-	if err != nil {
-		return d, err
+	if err == nil {
+		f.take(w, d)
 	}
+	return d, err
+}
+
+// take gathers what follows from a decision: the next state, its facts, and what is to be sent.
+func (f *forming) take(w *working, d saga.Decision) {
 	if w.in, w.wake, w.seen = d.Next, d.WakeAt, true; w.in.Revision > w.stored {
 		w.in.Revision = w.stored + 1 // one transaction is one revision, however many events it holds
 	}
@@ -91,7 +96,6 @@ func (f *forming) decide(w *working, ev saga.Event) (d saga.Decision, err error)
 			f.batch.Outbox = append(f.batch.Outbox, f.encoder.Event(&w.in, fact))
 		}
 	}
-	return d, nil
 }
 
 // Kill is what the simulation panics with out of a port call to kill a replica; nothing recovers from it.

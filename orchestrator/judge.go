@@ -152,8 +152,7 @@ func (c *committer) applyOther(f *forming, w *working, it *item) {
 	}
 	if b, ok := it.event.Body.(breaking); ok {
 		env := saga.Env{At: f.at, Batch: f.batch.ID, Index: len(f.batch.Outbox)}
-		d := saga.Break(w.def, w.in, env, it.event.ID, b.why)
-		w.in, w.wake, w.seen, w.facts = d.Next, d.WakeAt, true, append(w.facts, d.Facts...)
+		f.take(w, saga.Break(w.def, w.in, env, it.event.ID, b.why))
 		return
 	}
 	if _, err := f.decide(w, it.event); err != nil {

@@ -63,7 +63,7 @@ func setup(t *testing.T, change ...func(*orchestrator.Config)) *testBundle {
 	b := &testBundle{t: t, machine: &machine{now: time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC), random: rand.New(rand.NewPCG(1, 2))}}
 	b.memory = memory.New(memory.Config{Now: b.machine.Now})
 	b.store = &faultyStore{Store: b.memory}
-	b.broker = &fakeBroker{}
+	b.broker = &fakeBroker{now: b.machine.Now}
 	b.engine = b.replica(change...)
 	return b
 }

@@ -29,7 +29,6 @@ type Config struct {
 // HTTP is the API and the dashboard.
 type HTTP struct {
 	Addr              string        `env:"ADDR" default:"127.0.0.1:8080" help:"Address of the API and the dashboard."`
-	BodyLimit         Bytes         `env:"BODY_LIMIT" default:"1MiB" help:"Largest request body; a saga's input has its own limit of 256 KiB."`
 	HeaderLimit       Bytes         `env:"HEADER_LIMIT" default:"16KiB" help:"Largest request header."`
 	HeaderReadTimeout time.Duration `env:"HEADER_READ_TIMEOUT" default:"5s" help:"How long a client may take to send its header."`
 	BodyReadTimeout   time.Duration `env:"BODY_READ_TIMEOUT" default:"15s" help:"How long a client may take to send its body."`
@@ -43,21 +42,18 @@ type Admin struct {
 
 // Database is Postgres, with a pool for each role, so that none starves the engine.
 type Database struct {
-	URL                       Secret        `env:"URL" placeholder:"URL" help:"Postgres 15 or newer, such as postgres://skald@db:5432/skald."`
-	EngineConns               int           `env:"ENGINE_CONNS" default:"8" help:"Connections of the engine."`
-	APIConns                  int           `env:"API_CONNS" name:"api-conns" default:"8" help:"Connections of the API."`
-	DashboardConns            int           `env:"DASHBOARD_CONNS" default:"4" help:"Connections of the dashboard."`
-	EngineStatementTimeout    time.Duration `env:"ENGINE_STATEMENT_TIMEOUT" default:"10s" help:"Longest statement of the engine."`
-	APIStatementTimeout       time.Duration `env:"API_STATEMENT_TIMEOUT" name:"api-statement-timeout" default:"5s" help:"Longest statement of the API."`
-	DashboardStatementTimeout time.Duration `env:"DASHBOARD_STATEMENT_TIMEOUT" name:"dashboard-statement-timeout" default:"3s" help:"Longest statement of the dashboard."`
-	LockTimeout               time.Duration `env:"LOCK_TIMEOUT" default:"2s" help:"Longest wait for a lock."`
-	IdleInTransactionTimeout  time.Duration `env:"IDLE_IN_TRANSACTION_TIMEOUT" default:"5s" help:"When Postgres ends a session that leaves a transaction open."`
+	URL                      Secret        `env:"URL" placeholder:"URL" help:"Postgres 15 or newer, such as postgres://skald@db:5432/skald."`
+	EngineConns              int           `env:"ENGINE_CONNS" default:"8" help:"Connections of the engine."`
+	APIConns                 int           `env:"API_CONNS" name:"api-conns" default:"8" help:"Connections of the API."`
+	EngineStatementTimeout   time.Duration `env:"ENGINE_STATEMENT_TIMEOUT" default:"10s" help:"Longest statement of the engine."`
+	APIStatementTimeout      time.Duration `env:"API_STATEMENT_TIMEOUT" name:"api-statement-timeout" default:"5s" help:"Longest statement of the API."`
+	LockTimeout              time.Duration `env:"LOCK_TIMEOUT" default:"2s" help:"Longest wait for a lock."`
+	IdleInTransactionTimeout time.Duration `env:"IDLE_IN_TRANSACTION_TIMEOUT" default:"5s" help:"When Postgres ends a session that leaves a transaction open."`
 }
 
 // Kafka is the cluster. Its acknowledgements, retries and group settings are the engine's own: see the architecture page.
 type Kafka struct {
 	Brokers []string `env:"BROKERS" placeholder:"HOST:PORT,..." help:"Bootstrap addresses."`
-	Version string   `env:"VERSION" default:"3.6.0" help:"Protocol version to speak; not above the oldest broker's."`
 	Group   string   `env:"GROUP" default:"skald" help:"Consumer group of the replicas on the reply topic."`
 }
 

@@ -133,7 +133,7 @@ func TestConfig_FileReportsAllMistakes(t *testing.T) {
 	_, err := parse(t, "--config="+write(t, `
 http:
   adr: 127.0.0.1:1
-  body_limit: 1MB
+  header_limit: 1MB
 body_read_timeout: 3s
 intake: 7
 log: {level: loud}
@@ -144,7 +144,7 @@ whatever-this-is: 1
 	require.Error(t, err)
 	for _, want := range []string{
 		"skald.yaml:3:3: http.adr: unknown key, did you mean http.addr?",
-		`skald.yaml:4:15: http.body_limit: size "1MB": want a whole number`,
+		`skald.yaml:4:17: http.header_limit: size "1MB": want a whole number`,
 		"skald.yaml:5:1: body_read_timeout: unknown key, did you mean http.body_read_timeout?",
 		"skald.yaml:6:9: intake: want keys with values",
 		`skald.yaml:7:14: log.level: "loud": want one of debug, info, warn, error`,
@@ -176,13 +176,12 @@ func TestValidate_ReportsAllMistakes(t *testing.T) {
 	cfg, err := parse(t)
 	require.NoError(t, err)
 	cfg.HTTP.Addr = "0.0.0.0:8080"
-	cfg.HTTP.BodyLimit = 1024
+	cfg.HTTP.HeaderLimit = 1024
 	cfg.Admin.Addr = "nowhere"
 	cfg.Database.URL = "postgres://u:hunter2@host:notaport/db"
 	cfg.Database.EngineConns = 0
 	cfg.Database.LockTimeout = 0
 	cfg.Kafka.Brokers = []string{"ok:9092", "bad"}
-	cfg.Kafka.Version = "new"
 	cfg.Topics.Prefix = "a b"
 	cfg.Topics.Replication = 0
 	cfg.ReplyKeys = "nonsense"
@@ -198,7 +197,7 @@ func TestValidate_ReportsAllMistakes(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"admin.addr", "cluster", "data_dir", "database.engine_conns", "database.lock_timeout", "database.url", "http.addr",
-		"http.body_limit", "instance_id", "kafka.brokers", "kafka.version", "log.format", "reply_keys", "topics.prefix", "topics.replication",
+		"http.header_limit", "instance_id", "kafka.brokers", "log.format", "reply_keys", "topics.prefix", "topics.replication",
 	}, keys)
 	require.NotContains(t, err.Error(), "hunter2")
 }

@@ -173,7 +173,7 @@ func (v values) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, er
 func nearest(key string, known map[string]*kong.Flag) string {
 	best, least := "", 1+len(key)/3
 	for candidate := range known {
-		// The group is often forgotten: body_limit for http.body_limit.
+		// The group is often forgotten: header_limit for http.header_limit.
 		_, name, _ := strings.Cut(candidate, ".")
 		d := min(distance(key, candidate), 1+distance(key, name))
 		if d < least || d == least && candidate < best {

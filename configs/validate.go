@@ -22,8 +22,8 @@ func (c *Config) Validate(required ...string) error {
 	c.validateServers(&v)
 	for key, n := range map[string]int{
 		"database.engine_conns": c.Database.EngineConns, "database.api_conns": c.Database.APIConns,
-		"database.dashboard_conns": c.Database.DashboardConns, "topics.partitions": c.Topics.Partitions,
-		"intake.replies": c.Intake.Replies, "intake.starts": c.Intake.Starts, "intake.batch_events": c.Intake.BatchEvents,
+		"topics.partitions": c.Topics.Partitions,
+		"intake.replies":    c.Intake.Replies, "intake.starts": c.Intake.Starts, "intake.batch_events": c.Intake.BatchEvents,
 		"sweep.limit": c.Sweep.Limit, "outbox.high_water": c.Outbox.HighWater,
 	} {
 		v.check(n >= 1, key, "%d: want 1 or more", n)
@@ -33,7 +33,6 @@ func (c *Config) Validate(required ...string) error {
 		"http.body_read_timeout": c.HTTP.BodyReadTimeout, "http.idle_timeout": c.HTTP.IdleTimeout,
 		"database.engine_statement_timeout":    c.Database.EngineStatementTimeout,
 		"database.api_statement_timeout":       c.Database.APIStatementTimeout,
-		"database.dashboard_statement_timeout": c.Database.DashboardStatementTimeout,
 		"database.lock_timeout":                c.Database.LockTimeout,
 		"database.idle_in_transaction_timeout": c.Database.IdleInTransactionTimeout,
 		"sweep.interval":                       c.Sweep.Interval,
@@ -42,7 +41,6 @@ func (c *Config) Validate(required ...string) error {
 		v.check(d >= time.Millisecond, key, "%s: want 1ms or more", d)
 	}
 	for key, limit := range map[string]struct{ got, least Bytes }{
-		"http.body_limit":           {c.HTTP.BodyLimit, 512 << 10}, // an input may have 256 KiB, and stands in JSON
 		"http.header_limit":         {c.HTTP.HeaderLimit, 4 << 10},
 		"intake.batch_bytes":        {c.Intake.BatchBytes, 1 << 20},
 		"quarantine.bytes_per_hour": {c.Quarantine.BytesPerHour, 0},
@@ -80,7 +78,6 @@ func (c *Config) validateServers(v *validator) {
 	for _, broker := range c.Kafka.Brokers {
 		v.addr("kafka.brokers", broker)
 	}
-	v.check(match(`[0-9]+\.[0-9]+\.[0-9]+(\.[0-9]+)?`, c.Kafka.Version), "kafka.version", "%q: want a version such as 3.6.0", c.Kafka.Version)
 	v.check(match(`[A-Za-z0-9._-]{1,200}`, c.Kafka.Group), "kafka.group", "%q: want letters, digits, dots, underscores and hyphens, at most 200", c.Kafka.Group)
 	// 249 is Kafka's limit; the longest name behind the prefix is that of a participant's commands.
 	v.check(match(`[A-Za-z0-9._-]{0,150}`, c.Topics.Prefix), "topics.prefix", "%q: want letters, digits, dots, underscores and hyphens, at most 150", c.Topics.Prefix)

@@ -118,6 +118,10 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 	if r.broker, err = kafka.Open(kcfg); err != nil {
 		return nil, err
 	}
+	events, err := kafka.NewTail(kcfg)
+	if err != nil {
+		return nil, err
+	}
 	hub, metrics := api.NewHub(), api.NewMetrics()
 	r.engine, err = orchestrator.New(orchestrator.Config{
 		Store: store, Reader: store, Definitions: store, Broker: r.broker,
@@ -138,7 +142,7 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 		return nil, err
 	}
 	r.api, err = api.New(api.Config{
-		Engine: r.engine, Hub: hub, Metrics: metrics,
+		Engine: r.engine, Hub: hub, Metrics: metrics, Events: events,
 		AllowUnauthenticated: cfg.AllowUnauthenticated,
 		Ready:                s.ready,
 		CommandTopic:         topicsOf(cfg).Commands,

@@ -32,6 +32,7 @@ func OnGrid(t time.Time) time.Time {
 // working is one saga within a batch that is being formed.
 type working struct {
 	def    *saga.Definition
+	tenant string
 	in     saga.Instance
 	stored int64     // revision as loaded; 0: new
 	wakeAt time.Time // as stored, on the grid
@@ -60,7 +61,7 @@ type forming struct {
 
 // decide judges an event and gathers what follows. A panic becomes a broken invariant: it stops that saga alone (L5).
 func (f *forming) decide(w *working, ev saga.Event) (d saga.Decision, err error) {
-	ev.Env = saga.Env{At: f.at, Jitter: f.jitter(), Holds: holdsFor(f.holds, &w.in, w.def), Sent: f.sentOf(w), Batch: f.batch.ID, Index: len(f.batch.Outbox)}
+	ev.Env = saga.Env{At: f.at, Jitter: f.jitter(), Holds: HoldsFor(f.holds, w.tenant, w.def), Sent: f.sentOf(w), Batch: f.batch.ID, Index: len(f.batch.Outbox)}
 	func() {
 		defer func() {
 			if p := recover(); p != nil {
@@ -118,9 +119,9 @@ func (f *forming) sentOf(w *working) []saga.Sent {
 	return out
 }
 
-// begin adds a saga that starts in this batch.
-func (f *forming) begin(id saga.ID, def *saga.Definition) *working {
-	w := &working{def: def}
+// begin adds a saga to the batch.
+func (f *forming) begin(id saga.ID, tenant string, def *saga.Definition) *working {
+	w := &working{def: def, tenant: tenant}
 	f.sagas[id] = w
 	f.order = append(f.order, id)
 	return w
@@ -142,7 +143,7 @@ func (f *forming) close() {
 			continue
 		}
 		w.in.Revision = w.stored + 1
-		env := saga.Env{At: f.at, Holds: holdsFor(f.holds, &w.in, w.def)}
+		env := saga.Env{At: f.at, Holds: HoldsFor(f.holds, w.tenant, w.def)}
 		f.batch.Writes = append(f.batch.Writes, Write{Next: w.in, WakeAt: wake, Facts: w.facts, Blocked: saga.Blocked(w.def, w.in, env)})
 	}
 }
@@ -152,11 +153,11 @@ func (f *forming) empty() bool {
 	return len(b.Writes)+len(b.Outbox)+len(b.Settled)+len(b.Rekeys)+len(b.Answers)+len(b.Audit)+len(b.Quarantine) == 0
 }
 
-// holdsFor are the holds that concern a saga, those on other participants left out.
-func holdsFor(holds []Hold, in *saga.Instance, def *saga.Definition) []saga.Hold {
+// HoldsFor are the holds that concern a tenant's sagas of a definition; those on other participants are left out.
+func HoldsFor(holds []Hold, tenant string, def *saga.Definition) []saga.Hold {
 	var out []saga.Hold
 	for _, h := range holds {
-		if h.Tenant != in.Tenant && h.Scope != HoldAll {
+		if h.Tenant != tenant && h.Scope != HoldAll {
 			continue
 		}
 		s := saga.Hold{From: h.From, To: h.To, Reason: h.Reason}

@@ -91,7 +91,7 @@ func (c *committer) working(ctx context.Context, tx Tx, f *forming, id saga.ID) 
 	if err != nil {
 		return nil, row.State, fmt.Errorf("definition of %s: %w", id, err)
 	}
-	w := f.begin(id, def)
+	w := f.begin(id, row.Instance.Tenant, def)
 	w.in, w.stored, w.wakeAt, w.wake, w.sent = row.Instance, row.Instance.Revision, row.WakeAt, row.WakeAt, row.Sent
 	return w, RowLoaded, nil
 }

@@ -19,7 +19,7 @@ func (c *committer) applyStart(ctx context.Context, tx Tx, f *forming, it *item,
 			}
 		}
 	}
-	w := f.begin(it.id, it.def)
+	w := f.begin(it.id, it.start.Tenant, it.def)
 	d, err := f.decide(w, it.event)
 	if err != nil {
 		f.drop(it.id)

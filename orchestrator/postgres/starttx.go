@@ -190,16 +190,5 @@ func (s *starter) holds(ctx context.Context, tx pgx.Tx) ([]saga.Hold, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read holds: %w", err)
 	}
-	var holds []saga.Hold
-	for _, h := range all {
-		hold := saga.Hold{From: h.From, To: h.To, Reason: h.Reason}
-		if h.Scope == orchestrator.HoldParticipant {
-			hold.Participant = h.Name // of other participants: it stops no step of this saga
-		}
-		mine := h.Tenant == s.start.Tenant && (h.Scope != orchestrator.HoldSagaType || h.Name == s.def.Name && (h.Version == 0 || h.Version == s.def.Version))
-		if mine || h.Scope == orchestrator.HoldAll {
-			holds = append(holds, hold)
-		}
-	}
-	return holds, nil
+	return orchestrator.HoldsFor(all, s.start.Tenant, s.def), nil
 }

@@ -67,7 +67,7 @@ func (p *pair) passTime() {
 
 func (p *pair) feed(body saga.Body) {
 	ev := p.event(body)
-	p.Logf("%s", describe(ev))
+	p.Logf("%s", described(ev))
 	d, err := saga.Decide(p.def, p.in, ev)
 	answer := p.model.step(ev)
 
@@ -94,7 +94,7 @@ func (p *pair) feed(body saga.Body) {
 			break
 		}
 		again := p.event(saga.Woken{})
-		p.Logf("again %s", describe(again))
+		p.Logf("again %s", described(again))
 		more, err := saga.Decide(p.def, p.in, again)
 		require.NoError(p, err)
 		commands := p.model.commands
@@ -107,9 +107,10 @@ func (p *pair) feed(body saga.Body) {
 	// Timers that stood still are moved when something is stored; until then Next's are those of its ClockAt. And what is known
 	// of the outbox is no part of Next.
 	timed := d.Next.ClockAt.Equal(ev.At) && !slices.ContainsFunc(ev.Sent, func(s saga.Sent) bool { return s.Unpublished || !s.AckedAt.IsZero() })
-	require.Equal(p, p.model.view(timed), view(p.def, d, timed), "model (expected) against Decide (actual)")
+	seen := view(p.def, d, timed)
+	require.Equal(p, p.model.view(timed), seen, "model (expected) against Decide (actual)")
 	if len(d.Commands) > 0 || len(d.Facts) > 0 {
-		p.Logf("    -> %s", strings.ReplaceAll(view(p.def, d, timed), "\n", "\n       "))
+		p.Logf("    -> %s", strings.ReplaceAll(seen, "\n", "\n       "))
 	}
 	if !d.Next.Status.Terminal() {
 		require.True(p, d.WakeAt.After(ev.At), "wakes at %s, which is not later than now", d.WakeAt)
@@ -240,8 +241,10 @@ func writeCommands(b *strings.Builder, commands []naiveCommand) {
 	}
 }
 
-// describe is an event on one line.
-func describe(ev saga.Event) string {
+// described is an event on one line. It is written only where it is read.
+type described saga.Event
+
+func (ev described) String() string {
 	body, err := json.Marshal(ev.Body)
 	if err != nil {
 		return err.Error()

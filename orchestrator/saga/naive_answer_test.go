@@ -81,6 +81,9 @@ func (n *naive) answeredForward(i int, r saga.Replied, first bool) {
 	case saga.InFlight, saga.BackingOff:
 		n.settled(i, r)
 	case saga.Unknown: // clarification (a): it takes the answered status
+		if !first {
+			return
+		}
 		if yes {
 			n.keepOutput(i, r)
 			n.setEffect(i, saga.EffectCertain, false)

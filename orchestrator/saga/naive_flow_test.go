@@ -155,11 +155,14 @@ func (n *naive) send(i int, verb saga.Verb, probe bool) {
 }
 
 // settledBackwards: "*Settled backwards*: effect `none`, `undone` or `waived`, or no compensation; never while `in_flight`, and
-// never `undo_failed`" (rule 6). READING: `undo_failed` is the status.
+// never `undo_failed`" (rule 6). READING: `undo_failed` is the status; and never while a compensation is out, which is what a
+// retry makes of an `undo_failed` step whose execute was `rejected` since (rule 9: effect `none`).
 func (n *naive) settledBackwards(i int) bool {
 	s := n.steps[i]
-	if s.status == saga.InFlight || s.status == saga.UndoFailed {
+	switch s.status {
+	case saga.InFlight, saga.UndoFailed, saga.Undoing, saga.UndoBackingOff:
 		return false
+	default:
 	}
 	return s.effect == saga.EffectNone || s.effect == saga.EffectUndone || s.effect == saga.EffectWaived || s.Compensation == nil
 }

@@ -35,7 +35,8 @@ func (r *remote) explain(err error) error {
 	var dial *net.OpError
 	if errors.As(err, &dial) {
 		return &hinted{code: exitUnreachable, err: fmt.Errorf("no server at %s: %w", r.Server, dial.Err), hints: []string{
-			"skald dev          to run one on this machine", "--server URL       or SKALD_SERVER, to name another"}}
+			"skald dev          to run one on this machine", "--server URL       or SKALD_SERVER, to name another",
+		}}
 	}
 	return err
 }

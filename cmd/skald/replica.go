@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/skaldhq/skald/api"
@@ -27,12 +28,12 @@ type server struct {
 	moved      []string     // addresses that were taken, so that others had to do
 	gate       gate         // in front of web, until there is an API
 	adminGate  gate
-	ready      func(context.Context) error // beside the engine's own readiness; nil: nothing
+	ready      func(context.Context) error // beside the replica's own readiness
 }
 
 // openServer listens, and answers that it is starting once it runs. The schema is up to date.
 func openServer(ctx context.Context, cfg *configs.Config, log *slog.Logger, policy portPolicy) (*server, error) {
-	s := &server{cfg: cfg, log: log}
+	s := &server{cfg: cfg, log: log, ready: func(context.Context) error { return nil }}
 	var moved bool
 	var err error
 	if s.web, moved, err = listen(ctx, cfg.HTTP.Addr, "--http-addr", policy); err != nil {
@@ -91,6 +92,15 @@ type replica struct {
 	engine *orchestrator.Engine
 	api    *api.API
 	web    net.Listener
+	kafka  atomic.Bool // it was reached, and has the topics
+}
+
+// connected is nil once Kafka was reached. Later outages make no replica unready: commands wait in the outbox.
+func (r *replica) connected() error {
+	if !r.kafka.Load() {
+		return errors.New("no connection to Kafka yet")
+	}
+	return nil
 }
 
 // assemble makes the replica and opens the gates to its API.
@@ -106,26 +116,18 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := r.keyring(ctx, store)
+	hub, metrics := api.NewHub(), api.NewMetrics()
+	kcfg, err := r.openKafka(ctx, store, metrics.Registry())
 	if err != nil {
-		return nil, err
-	}
-	kcfg := kafkaConfig(cfg, s.log)
-	kcfg.Keys = keys
-	if r.admin, err = kafka.NewAdmin(kcfg); err != nil {
-		return nil, err
-	}
-	if r.broker, err = kafka.Open(kcfg); err != nil {
 		return nil, err
 	}
 	events, err := kafka.NewTail(kcfg)
 	if err != nil {
 		return nil, err
 	}
-	hub, metrics := api.NewHub(), api.NewMetrics()
 	r.engine, err = orchestrator.New(orchestrator.Config{
 		Store: store, Reader: store, Definitions: store, Broker: r.broker,
-		Encoder:       kafka.NewCodec(topicsOf(cfg), cfg.Cluster, keys),
+		Encoder:       kafka.NewCodec(kcfg.Topics, kcfg.Cluster, kcfg.Keys),
 		Topics:        &provisioner{admin: r.admin, topics: topicsOf(cfg), create: cfg.Topics.Create},
 		Logger:        s.log,
 		Observer:      api.Observers(hub, metrics),
@@ -144,7 +146,7 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 	r.api, err = api.New(api.Config{
 		Engine: r.engine, Hub: hub, Metrics: metrics, Events: events,
 		AllowUnauthenticated: cfg.AllowUnauthenticated,
-		Ready:                s.ready,
+		Ready:                func(ctx context.Context) error { return errors.Join(r.connected(), s.ready(ctx)) },
 		CommandTopic:         topicsOf(cfg).Commands,
 		Version:              readBuild().Version,
 		Logger:               s.log,
@@ -178,13 +180,31 @@ func (r *replica) openStore(ctx context.Context) (*postgres.Store, error) {
 	return postgres.New(postgres.Config{Engine: pools[0], API: pools[1], QuarantineBytes: int64(r.cfg.Quarantine.BytesPerHour)}), nil
 }
 
+// openKafka begins to connect; nothing waits for a broker here.
+func (r *replica) openKafka(ctx context.Context, store *postgres.Store, registry *prometheus.Registry) (cfg kafka.Config, err error) {
+	cfg = kafkaConfig(r.cfg, r.log)
+	cfg.Hooks = kafkaHooks(registry)
+	if cfg.Keys, err = r.keyring(ctx, store); err != nil {
+		return cfg, err
+	}
+	if r.admin, err = kafka.NewAdmin(cfg); err != nil {
+		return cfg, err
+	}
+	if r.broker, err = kafka.Open(cfg); err != nil {
+		return cfg, err
+	}
+	watchAssignment(registry, r.broker)
+	return cfg, nil
+}
+
 func (r *replica) run(ctx context.Context, alongside []func(context.Context, *replica) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return r.engine.Run(ctx) })
 	group.Go(func() error { return r.api.Run(ctx) })
 	group.Go(func() error {
 		err := r.provision(ctx)
-		if err == nil {
+		if err == nil && ctx.Err() == nil {
+			r.kafka.Store(true)
 			r.log.InfoContext(ctx, "serving", "url", urlOf(r.web), "version", readBuild().Version)
 		}
 		return err
@@ -211,5 +231,3 @@ func (r *replica) close(ctx context.Context) {
 		pool.Close()
 	}
 }
-
-var _ http.Handler = (*gate)(nil)

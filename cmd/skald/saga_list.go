@@ -39,8 +39,10 @@ func (cmd *sagaListCmd) Run(ctx context.Context, term *console, all *cli) error 
 	if cmd.Limit < 1 {
 		return wrongUsage("--limit %d: want 1 or more", cmd.Limit)
 	}
-	filter := client.SagaFilter{Saga: cmd.Saga, Status: cmd.Status, Attention: cmd.Attention, BlockedOn: cmd.BlockedOn, Key: cmd.Key,
-		Labels: cmd.Label, Limit: min(cmd.Limit, 500), Count: cmd.Count}
+	filter := client.SagaFilter{
+		Saga: cmd.Saga, Status: cmd.Status, Attention: cmd.Attention, BlockedOn: cmd.BlockedOn, Key: cmd.Key,
+		Labels: cmd.Label, Limit: min(cmd.Limit, 500), Count: cmd.Count,
+	}
 	if cmd.Since > 0 {
 		filter.CreatedAfter = time.Now().Add(-cmd.Since)
 	}

@@ -58,6 +58,9 @@ func (r *replica) provision(ctx context.Context) error {
 	logged := ""
 	err := await(ctx, time.Second, func(ctx context.Context) error {
 		err := r.ownTopics(ctx)
+		if err == nil {
+			err = r.broker.Ready(ctx)
+		}
 		if err != nil && err.Error() != logged && ctx.Err() == nil {
 			logged = err.Error()
 			r.log.WarnContext(ctx, "topics are not there yet, tried again each second", "error", err)

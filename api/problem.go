@@ -143,6 +143,9 @@ func problemOfSentinel(err error) *problem {
 		return newProblem(http.StatusServiceUnavailable, codeStopping, "this replica is stopping").later(time.Second)
 	case errors.Is(err, ErrUnauthenticated):
 		return newProblem(http.StatusUnauthorized, codeUnauthenticated, "authentication is required")
+	case errors.Is(err, orchestrator.ErrTopicsUnknown):
+		return newProblem(http.StatusServiceUnavailable, codeUnavailable,
+			"Kafka neither shows nor makes the topics of the definition; nothing was registered").because(err).later(time.Second)
 	case errors.Is(err, orchestrator.ErrUnknown):
 		return newProblem(http.StatusServiceUnavailable, codeOutcomeUnknown,
 			"it may or may not have been done; ask again under the same Idempotency-Key").because(err).later(time.Second)

@@ -126,6 +126,8 @@ var (
 	ErrIdempotency     = errors.New("the Idempotency-Key was used for another request")
 	ErrStopping        = errors.New("the engine is stopping")
 	ErrUnknownSagaType = errors.New("no such saga, or no active version of it")
+	// ErrTopicsUnknown: nobody knows whether a definition's topics are there, as when Kafka is away; nothing was registered.
+	ErrTopicsUnknown = errors.New("topics can be neither found nor made")
 )
 
 // FieldError is one thing wrong with a request, at a place such as `input/items/0/quantity`.

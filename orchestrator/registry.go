@@ -110,7 +110,8 @@ func (e *Engine) CheckDefinition(src []byte) error {
 }
 
 // PutDefinition registers a version and makes the topics that it needs. The same content again is a no-op (created is false);
-// other content is ErrConflict, wrong content *definition.Problems, a topic that nobody may make *TopicMissingError.
+// other content is ErrConflict, wrong content *definition.Problems, a topic that nobody may make *TopicMissingError, and Kafka away
+// ErrTopicsUnknown.
 func (e *Engine) PutDefinition(ctx context.Context, tenant string, src []byte, activate bool, by, requestID string) (row DefinitionRow, created bool, err error) {
 	source, err := definition.ReadSource("definition", src)
 	if err != nil {
@@ -118,8 +119,11 @@ func (e *Engine) PutDefinition(ctx context.Context, tenant string, src []byte, a
 	}
 	def := source.Definition
 	if e.cfg.Topics != nil {
-		if err := e.cfg.Topics.EnsureParticipants(ctx, participantsOf(def)); err != nil {
+		var missing *TopicMissingError
+		if err := e.cfg.Topics.EnsureParticipants(ctx, participantsOf(def)); errors.As(err, &missing) {
 			return row, false, fmt.Errorf("topics of %s: %w", def.Name, err)
+		} else if err != nil {
+			return row, false, fmt.Errorf("topics of %s: %w: %w", def.Name, ErrTopicsUnknown, err)
 		}
 	}
 	row = DefinitionRow{Tenant: tenant, Name: def.Name, Version: def.Version, State: DefinitionInactive, Hash: def.Hash, Content: json.RawMessage(source.JSON), Source: src}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -22,6 +23,9 @@ func readBody[T any](a *API, raw []byte) (T, error) {
 	var v T
 	if !shallow(raw, maxDepth) {
 		return v, newProblem(http.StatusBadRequest, codeUnreadable, "the JSON nests deeper than 64 levels")
+	}
+	if !utf8.Valid(raw) { // encoding/json would mend it in some fields, and pass it on in those that are kept byte for byte
+		return v, newProblem(http.StatusBadRequest, codeUnreadable, "this is not UTF-8")
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/skaldhq/skald/orchestrator/definition"
 	"github.com/skaldhq/skald/orchestrator/saga"
@@ -68,8 +69,8 @@ func (e *Engine) startItem(ctx context.Context, req *StartRequest) (*item, error
 func Check(def *saga.Definition, input json.RawMessage, key string, labels map[string]string) (map[string]string, string, error) {
 	bad := &InputError{Message: fmt.Sprintf("the input does not fit %s version %d", def.Name, def.Version)}
 	add := func(path, message string) { bad.Fields = append(bad.Fields, FieldError{path, message}) }
-	if !json.Valid(input) {
-		add("input", "want JSON")
+	if !readable(input) {
+		add("input", "want JSON in UTF-8")
 		return nil, "", bad
 	}
 	if def.Input != nil {
@@ -210,8 +211,8 @@ func checkAct(req *ActRequest) error {
 		bad.Fields = append(bad.Fields, FieldError{"step", string(req.Act.Action) + " needs a step"})
 	}
 	for path, raw := range map[string]json.RawMessage{"output": req.Act.Output, "payload": req.Act.Payload} {
-		if len(raw) > 0 && !json.Valid(raw) {
-			bad.Fields = append(bad.Fields, FieldError{path, "want JSON"})
+		if len(raw) > 0 && !readable(raw) {
+			bad.Fields = append(bad.Fields, FieldError{path, "want JSON in UTF-8"})
 		}
 	}
 	if len(bad.Fields) > 0 {
@@ -219,6 +220,9 @@ func checkAct(req *ActRequest) error {
 	}
 	return nil
 }
+
+// readable reports whether raw is what participants can read; json.Valid alone lets other bytes than UTF-8 pass in strings.
+func readable(raw json.RawMessage) bool { return json.Valid(raw) && utf8.Valid(raw) }
 
 // offer hands an item to the committer, which calls its done; an error says that it was not taken.
 func (e *Engine) offer(it *item) error {

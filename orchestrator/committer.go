@@ -56,10 +56,7 @@ func (c *committer) run(ctx context.Context) {
 }
 
 func (c *committer) take(ctx context.Context) []*item {
-	wait := time.Second
-	if c.acks.waiting() {
-		wait = flushAfter
-	}
+	wait := flushAfter // acknowledgements that come meanwhile wait no longer than twice that
 	if len(c.later) > 0 {
 		wait = 2 * time.Millisecond
 	}

@@ -23,6 +23,7 @@ type relay struct {
 	acks     *acks
 	clock    Clock
 	observer Observer
+	health   *health
 	log      *slog.Logger
 }
 
@@ -48,19 +49,27 @@ func (r *relay) publish(ctx context.Context, rows []outgoing) {
 	published := r.broker.Publish(limited, records)
 	cancel()
 	unknown, refused := 0, 0
+	var reason error
 	for _, o := range rows {
 		own := published[:len(o.row.Records)]
 		published = published[len(own):]
-		u, no := r.settle(ctx, o.row, own)
+		u, no, err := r.settle(ctx, o.row, own)
 		unknown, refused = unknown+u, refused+no
+		if reason == nil {
+			reason = err
+		}
 	}
+	if unknown > 0 { // one line for all: in an outage every row comes by again and again
+		r.log.WarnContext(ctx, "publishing is tried again", "batches", len(rows), "records", unknown, "error", reason)
+	}
+	r.health.published(unknown == 0 || unknown < len(records))
 	r.observer.Published(len(records), unknown, refused, r.clock.Now().Sub(began))
 }
 
 // settle notes what became of a row. What is unknown stays in the outbox; what is refused for good becomes an event of its saga.
-func (r *relay) settle(ctx context.Context, row OutboxRow, published []Published) (unknown, refused int) {
+// reason is why something is unknown.
+func (r *relay) settle(ctx context.Context, row OutboxRow, published []Published) (unknown, refused int, reason error) {
 	s := Settled{Batch: row.Batch}
-	var reason error
 	for i, p := range published {
 		switch p.Outcome {
 		case PublishAcked:
@@ -73,13 +82,10 @@ func (r *relay) settle(ctx context.Context, row OutboxRow, published []Published
 			r.refused(ctx, row, row.Records[i], p.Err)
 		}
 	}
-	if len(s.Left) > 0 {
-		r.log.WarnContext(ctx, "publishing is tried again", "batch", row.Batch, "records", len(s.Left), "error", reason)
-	}
 	if len(s.Left) < len(published) {
 		r.acks.put(s)
 	}
-	return len(s.Left), refused
+	return len(s.Left), refused, reason
 }
 
 func (r *relay) refused(ctx context.Context, row OutboxRow, record Record, cause error) {
@@ -116,10 +122,4 @@ func (a *acks) take() []Settled {
 	s := a.settled
 	a.settled = nil
 	return s
-}
-
-func (a *acks) waiting() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.settled) > 0
 }

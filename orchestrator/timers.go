@@ -26,9 +26,11 @@ type timers struct {
 	until int64               // the tick that run waits for
 }
 
+// timer is packed, for there may be a hundred thousand: a tick is told from others within PreciseWithin by its lower half, and no
+// saga gets near 2^32 revisions.
 type timer struct {
-	tick     int64
-	revision int64
+	tick     uint32
+	revision uint32
 }
 
 func newTimers(clock Clock, signal Signal, intake *queue[*item]) *timers {
@@ -48,11 +50,11 @@ func (t *timers) set(id saga.ID, revision int64, d time.Duration, alive bool) {
 		return
 	}
 	at := max(t.ticks(t.clock.Now().Add(d))+1, t.next)
-	if old, ok := t.due[id]; ok && old.tick == at {
-		t.due[id] = timer{at, revision}
+	if old, ok := t.due[id]; ok && old.tick == uint32(at) {
+		t.due[id] = timer{uint32(at), uint32(revision)}
 		return
 	}
-	t.due[id] = timer{at, revision}
+	t.due[id] = timer{uint32(at), uint32(revision)}
 	t.slots[at] = append(t.slots[at], id)
 	if at < t.until {
 		t.until = at
@@ -67,9 +69,9 @@ func (t *timers) fire() []*item {
 	var out []*item
 	for now := t.ticks(t.clock.Now()); t.next <= now; t.next++ {
 		for _, id := range t.slots[t.next] {
-			if tm, ok := t.due[id]; ok && tm.tick == t.next {
+			if tm, ok := t.due[id]; ok && tm.tick == uint32(t.next) {
 				delete(t.due, id)
-				out = append(out, &item{id: id, event: saga.Event{Body: saga.Woken{}}, revision: tm.revision})
+				out = append(out, &item{id: id, event: saga.Event{Body: saga.Woken{}}, revision: int64(tm.revision)})
 			}
 		}
 		delete(t.slots, t.next)

@@ -12,6 +12,7 @@ type health struct {
 	mu         sync.Mutex // guards what follows
 	commitErr  error
 	outboxFull bool
+	unsent     bool      // the newest publish got nothing to Kafka
 	until      time.Time // partitions reach to
 	maintained bool
 	running    bool
@@ -28,8 +29,16 @@ func (h *health) set(change func()) {
 func (h *health) committed()             { h.set(func() { h.commitErr = nil }) }
 func (h *health) failed(err error)       { h.set(func() { h.commitErr = err }) }
 func (h *health) outbox(full bool)       { h.set(func() { h.outboxFull = full }) }
+func (h *health) published(some bool)    { h.set(func() { h.unsent = !some }) }
 func (h *health) partitions(t time.Time) { h.set(func() { h.until, h.maintained = t, true }) }
 func (h *health) run(running, stop bool) { h.set(func() { h.running, h.stopping = running, stop }) }
+
+// publishing reports whether Kafka took anything of the newest publish.
+func (h *health) publishing() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.unsent
+}
 
 // refusesStarts says why starts are refused at present; nil: they are not.
 func (h *health) refusesStarts() error {

@@ -74,7 +74,7 @@ func Assemble(cfg Config, ports Ports) *Engine {
 	timers := newTimers(clock, ports.Signal(), intake)
 	e.committer = &committer{cfg: &e.cfg, store: cfg.Store, encoder: cfg.Encoder, log: cfg.Logger, observer: cfg.Observer, clock: clock, random: random,
 		registry: e.registry, intake: intake, outgoing: out, acks: pending, timers: timers, health: e.health, mark: cfg.Broker.Mark}
-	e.relay = &relay{broker: cfg.Broker, queue: out, intake: intake, acks: pending, clock: clock, observer: cfg.Observer, log: cfg.Logger}
+	e.relay = &relay{broker: cfg.Broker, queue: out, intake: intake, acks: pending, clock: clock, observer: cfg.Observer, health: e.health, log: cfg.Logger}
 	e.workers = []worker{
 		&receiver{broker: cfg.Broker, intake: intake, clock: clock, health: e.health, log: cfg.Logger},
 		&sweeper{cfg: &e.cfg, store: cfg.Store, reader: cfg.Reader, intake: intake, outgoing: out, clock: clock, health: e.health, log: cfg.Logger},

@@ -42,15 +42,8 @@ func (s *sweeper) sweep(ctx context.Context) {
 			return
 		}
 	}
-	rows, err := s.store.TakeOverdue(ctx, relayRows, takeAgain)
-	if err != nil {
-		s.failed(ctx, "the outbox", err)
+	if !s.publish(ctx) {
 		return
-	}
-	for _, row := range rows {
-		if err := s.outgoing.Put(ctx, laneReplies, outgoing{row: row}); err != nil {
-			return
-		}
 	}
 	depth, err := s.reader.OutboxDepth(ctx, s.cfg.OutboxLimit)
 	if err != nil {
@@ -58,6 +51,26 @@ func (s *sweeper) sweep(ctx context.Context) {
 		return
 	}
 	s.health.outbox(depth >= s.cfg.OutboxLimit)
+}
+
+// publish hands overdue rows to the relay, and reports whether the sweep goes on. While Kafka takes nothing, a few rows each time
+// find out when it does again; then all that has gathered goes at once, and not a few rows a sweep.
+func (s *sweeper) publish(ctx context.Context) bool {
+	for {
+		rows, err := s.store.TakeOverdue(ctx, relayRows, takeAgain)
+		if err != nil {
+			s.failed(ctx, "the outbox", err)
+			return false
+		}
+		for _, row := range rows {
+			if err := s.outgoing.Put(ctx, laneReplies, outgoing{row: row}); err != nil {
+				return false
+			}
+		}
+		if len(rows) < relayRows || !s.health.publishing() {
+			return true
+		}
+	}
 }
 
 func (s *sweeper) failed(ctx context.Context, what string, err error) {

@@ -180,7 +180,7 @@ func TestAct_ContentThatCannotBeStored(t *testing.T) {
 	b := setup(t)
 	id := b.start(errand())
 	req := action(id, saga.ActionPause)
-	req.Act.Reason = "a\x00b" // no text for Postgres
+	req.Act.Reason = "what the database refuses"
 	b.store.commit = func(batch orchestrator.Batch) error {
 		for _, a := range batch.Audit {
 			if a.Reason == req.Act.Reason {

@@ -21,6 +21,7 @@ type faultyStore struct {
 	settle    func([]orchestrator.Settled) error
 
 	mu      sync.Mutex // guards what follows
+	held    *gate      // of the next commit; nil: none
 	begins  int
 	batches []orchestrator.Batch // that were written
 	settled [][]orchestrator.Settled
@@ -91,6 +92,13 @@ func (t *faultyTx) Commit(ctx context.Context, batch orchestrator.Batch) error {
 			t.Rollback(ctx)
 			return err
 		}
+	}
+	t.store.mu.Lock()
+	held := t.store.held
+	t.store.held = nil
+	t.store.mu.Unlock()
+	if held != nil {
+		_ = held.pass(batch)
 	}
 	if err := t.Tx.Commit(ctx, batch); err != nil {
 		return err

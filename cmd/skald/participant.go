@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
@@ -73,6 +73,7 @@ func (cmd *participantCmd) Run(ctx context.Context, term *console, all *cli) err
 		return err
 	}
 	log := newLog(term.err, cmd.Log, all.Color)
+	parent := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	ready := &gate{}
 	if cmd.Admin.Addr != "" {
@@ -86,7 +87,11 @@ func (cmd *participantCmd) Run(ctx context.Context, term *console, all *cli) err
 	group.Go(func() error {
 		return runParticipants(ctx, &cmd.Config, log, func() { ready.open(http.HandlerFunc(participantHealth)) }, cmd.Name)
 	})
-	return group.Wait()
+	err := group.Wait()
+	if parent.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // it was told to end before it was up
+	}
+	return err
 }
 
 // participantHealth answers once the participant has its tables and its topic.
@@ -101,44 +106,48 @@ func participantHealth(w http.ResponseWriter, r *http.Request) {
 
 // runParticipants runs reference participants in this process until ctx ends, and drains them. started is called once their
 // tables and topics are there.
-func runParticipants(ctx context.Context, cfg *configs.Config, log *slog.Logger, started func(), names ...string) (err error) {
+func runParticipants(ctx context.Context, cfg *configs.Config, log *slog.Logger, started func(), names ...string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	var pending atomic.Int32
+	pending.Store(int32(len(names)))
+	for _, ref := range references() {
+		if !slices.Contains(names, ref.name) {
+			continue
+		}
+		group.Go(func() error {
+			return ref.run(ctx, cfg, log, func() {
+				if pending.Add(-1) == 0 {
+					started()
+				}
+			})
+		})
+	}
+	return group.Wait()
+}
+
+// run runs the participant until ctx ends, with connections of its own, as in a process of its own.
+func (ref *reference) run(ctx context.Context, cfg *configs.Config, log *slog.Logger, started func()) (err error) {
 	transport, err := pkafka.New(pkafka.Config{Brokers: cfg.Kafka.Brokers, InstanceID: cfg.InstanceID, Logger: log})
 	if err != nil {
 		return &hinted{code: exitUnreachable, err: err, hints: []string{"is Kafka up, and is --kafka-brokers (SKALD_KAFKA_BROKERS) right?"}}
 	}
 	defer func() { err = errors.Join(err, transport.Close()) }()
-	group, ctx := errgroup.WithContext(ctx)
-	var ready errgroup.Group
-	var all []*participants.Participant
-	for _, ref := range references() {
-		if !slices.Contains(names, ref.name) {
-			continue
-		}
-		pool, err := participantPool(ctx, cfg, ref.name)
-		if err != nil {
-			return err
-		}
-		defer pool.Close()
-		ready.Go(func() error { return ref.setup(ctx, pool) })
-		all = append(all, ref.make(pool, participants.Config{Topics: topicsOf(cfg), Logger: log}))
+	pool, err := participantPool(ctx, cfg, ref.name)
+	if err != nil {
+		return err
 	}
-	if err := ready.Wait(); err != nil {
+	defer pool.Close()
+	if err := ref.setup(ctx, pool); err != nil {
 		return reachDatabase(err)
 	}
+	p := ref.make(pool, participants.Config{Topics: topicsOf(cfg), Logger: log})
 	if cfg.Topics.Create {
-		var topics []string
-		for _, p := range all {
-			topics = append(topics, p.Topic())
+		if err := transport.EnsureTopics(ctx, int32(cfg.Topics.Partitions), p.Topic()); err != nil {
+			return fmt.Errorf("make the topic of %s: %w", ref.name, err)
 		}
-		if err := transport.EnsureTopics(ctx, int32(cfg.Topics.Partitions), topics...); err != nil {
-			return fmt.Errorf("make the topics of %s: %w", strings.Join(names, ", "), err)
-		}
-	}
-	for _, p := range all {
-		group.Go(func() error { return p.Run(ctx, transport) })
 	}
 	started()
-	return group.Wait()
+	return p.Run(ctx, transport)
 }
 
 func participantPool(ctx context.Context, cfg *configs.Config, name string) (*pgxpool.Pool, error) {

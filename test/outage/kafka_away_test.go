@@ -28,7 +28,7 @@ func TestKafkaAway(t *testing.T) {
 	r := s.serve().Ready(t)
 	register(t, r.Client)
 
-	l := startLoad(r.Client, 100*time.Millisecond, "tok_ok")
+	l := startLoad(r.Client, "order", 100*time.Millisecond, "tok_ok")
 	t.Cleanup(func() { _, _ = l.finish() }) // asked for its error below
 	stack.Eventually(t, 30*time.Second, func(ctx context.Context) error { return completed(ctx, r.Client, 20) })
 

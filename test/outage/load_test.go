@@ -15,6 +15,7 @@ import (
 // load starts orders at a steady rate, open loop: a slow answer does not hold up the next order.
 type load struct {
 	client *client.Client
+	prefix string   // of the orders' ids
 	tokens []string // of the orders, in turn
 	stop   context.CancelFunc
 	done   chan struct{} // closed when all answers are there
@@ -31,9 +32,9 @@ type order struct {
 	took           time.Duration // until it was accepted
 }
 
-func startLoad(c *client.Client, every time.Duration, tokens ...string) *load {
+func startLoad(c *client.Client, prefix string, every time.Duration, tokens ...string) *load {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &load{client: c, tokens: tokens, stop: cancel, done: make(chan struct{})}
+	l := &load{client: c, prefix: prefix, tokens: tokens, stop: cancel, done: make(chan struct{})}
 	go l.run(ctx, every) // ends with finish
 	return l
 }
@@ -59,7 +60,7 @@ func (l *load) run(ctx context.Context, every time.Duration) {
 func (l *load) place(n int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	o := order{key: fmt.Sprintf("order-%04d", n), token: l.tokens[n%len(l.tokens)], at: time.Now()}
+	o := order{key: fmt.Sprintf("%s-%04d", l.prefix, n), token: l.tokens[n%len(l.tokens)], at: time.Now()}
 	started, err := l.client.Start(ctx, client.StartRequest{Saga: "order-placement", Input: stack.Order{ID: o.key, Token: o.token}.Input()})
 	if err != nil {
 		return fmt.Errorf("order %s: %w", o.key, err)

@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/skaldhq/skald/api/client"
-	"github.com/skaldhq/skald/test/stack"
 )
 
 const (
@@ -51,7 +50,8 @@ func requests() []request {
 	return []request{
 		{"DefinitionWithMistakes", "PUT", "/v1/definitions/broken/1", yaml, brokenYAML, 422, "invalid_definition",
 			[]string{"3:1: colour: ", "7:5: steps[0].comand: ", "9:18: steps[1].participant: ", "12:14: steps[1].timeout: "}},
-		{"DefinitionNoYAML", "PUT", "/v1/definitions/broken/1", yaml, "saga: [", 422, "invalid_definition", []string{"1:"}},
+		{"DefinitionNoYAML", "PUT", "/v1/definitions/broken/1", yaml, "saga: [", 422, "invalid_definition", []string{"2:1: : not YAML: "}},
+		{"DefinitionNotUTF8", "PUT", "/v1/definitions/broken/1", yaml, "saga: broken\nversion: 1\ndescription: \"\xff\"\n", 422, "invalid_definition", nil},
 		{"DefinitionNoJSON", "PUT", "/v1/definitions/broken/1", plain, `{"saga":`, 400, "unreadable", nil},
 		{"DefinitionOfOtherVersion", "PUT", "/v1/definitions/order-placement/2", yaml, string(placement()), 422, "invalid", []string{"path.version: "}},
 		{"DefinitionWithOtherContent", "PUT", "/v1/definitions/order-placement/1", yaml, strings.Replace(string(placement()), "10m", "11m", 1), 409, "definition_exists", nil},
@@ -60,7 +60,8 @@ func requests() []request {
 
 		{"InputBreaksItsSchema", "POST", "/v1/sagas", plain,
 			`{"saga":"order-placement","input":{"order_id":"","customer_id":7,"amount_cents":-1,"items":[{"sku":"s","quantity":0},{"quantity":1}]}}`, 422, "invalid",
-			[]string{"body.input: ", "body.input/order_id: ", "body.input/customer_id: ", "body.input/amount_cents: ", "body.input/items/0/quantity: ", "body.input/items/1: "}},
+			[]string{"body.input/order_id: ", "body.input/customer_id: ", "body.input/amount_cents: ", "body.input/payment_token: is missing",
+				"body.input/items/0/quantity: ", "body.input/items/1/sku: is missing"}},
 		{"InputNotThere", "POST", "/v1/sagas", plain, `{"saga":"order-placement"}`, 422, "invalid", []string{"body.input: "}},
 		{"UnknownField", "POST", "/v1/sagas", plain, order(`,"inputs":1,"colour":"blue"`), 422, "invalid", []string{"body.inputs: ", "body.colour: "}},
 		{"UnknownSagaType", "POST", "/v1/sagas", plain, `{"saga":"no-such-saga","input":{}}`, 404, "unknown_saga", nil},
@@ -68,7 +69,8 @@ func requests() []request {
 		{"InputOverItsLimit", "POST", "/v1/sagas", plain, `{"saga":"order-placement","input":{"order_id":"` + strings.Repeat("x", 257<<10) + `"}}`, 413, "too_large", nil},
 		{"BodyOverItsLimit", "POST", "/v1/sagas", plain, `{"saga":"order-placement","input":{"order_id":"` + strings.Repeat("x", 3<<20) + `"}}`, 413, "too_large", nil},
 		{"NoJSON", "POST", "/v1/sagas", plain, `{"saga":"order-placement","input":{"order_id":`, 400, "unreadable", nil},
-		{"NotUTF8", "POST", "/v1/sagas", plain, order(",\"labels\":{\"a\":\"\xff\xfe\"}"), 400, "unreadable", nil},
+		{"LabelNotUTF8", "POST", "/v1/sagas", plain, order(",\"labels\":{\"a\":\"\xff\xfe\"}"), 400, "unreadable", nil},
+		{"InputNotUTF8", "POST", "/v1/sagas", plain, strings.Replace(order(""), `"sku":"s"`, "\"sku\":\"\xff\"", 1), 400, "unreadable", nil},
 		{"TooDeep", "POST", "/v1/sagas", plain, `{"saga":"order-placement","input":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`, 400, "unreadable", nil},
 		{"TwoBodies", "POST", "/v1/sagas", plain, order("") + order(""), 400, "unreadable", nil},
 		{"NoBody", "POST", "/v1/sagas", plain, "", 400, "unreadable", nil},
@@ -84,8 +86,9 @@ func requests() []request {
 		{"UnknownID", "GET", unknownID, "", "", 404, "not_found", nil},
 		{"BadCursor", "GET", "/v1/sagas?cursor=nonsense", "", "", 422, "invalid", []string{"query.cursor: "}},
 		{"BadCursorOfQuarantine", "GET", "/v1/quarantine?cursor=AAAA", "", "", 422, "invalid", []string{"query.cursor: "}},
-		{"BadFilters", "GET", "/v1/sagas?status=sleeping&limit=0&blocked_on=rain&colour=blue", "", "", 422, "invalid",
-			[]string{"query.status", "query.limit: ", "query.blocked_on: ", "query.colour: "}},
+		{"BadFilters", "GET", "/v1/sagas?status=sleeping&limit=0&blocked_on=rain&created_after=noon", "", "", 422, "invalid",
+			[]string{"query.status", "query.limit: ", "query.blocked_on: ", "query.created_after: "}},
+		{"UnknownFilter", "GET", "/v1/sagas?colour=blue", "", "", 422, "invalid", []string{"query.colour: "}},
 		{"ActionOnNothing", "POST", unknownID + "/cancel", plain, `{"reason":"r"}`, 404, "not_found", nil},
 		{"ActionWithoutReason", "POST", unknownID + "/cancel", plain, `{}`, 422, "invalid", []string{"body: "}},
 		{"UnknownAction", "POST", unknownID + "/explode", plain, `{"reason":"r"}`, 404, "unknown_route", nil},
@@ -100,7 +103,8 @@ func TestRequests_Refused(t *testing.T) {
 	s := newSite(t, kafka.addr())
 	r := s.serve().Ready(t)
 	register(t, r.Client)
-	started, err := r.Client.Start(t.Context(), client.StartRequest{Saga: "order-placement", Input: stack.Order{ID: "good"}.Input()})
+	registerWaiting(t, r.Client)
+	started, err := startWaiting(t.Context(), r.Client)
 	require.NoError(t, err)
 	before := rows(t, s)
 	require.Equal(t, int64(1), before["sagas"])
@@ -113,7 +117,7 @@ func TestRequests_Refused(t *testing.T) {
 		}
 	})
 	require.Equal(t, before, rows(t, s), "nothing that was refused may be stored")
-	sg, err := r.Client.Saga(t.Context(), started.ID)
+	sg, err := r.Client.Saga(t.Context(), started)
 	require.NoError(t, err)
 	require.Equal(t, client.Running, sg.Status)
 }

@@ -60,7 +60,7 @@ func TestServe_KafkaAway(t *testing.T) {
 	s := newSite(t, kafka.addr())
 	r := serveAt(t, s)
 	logs(t, r, "topics are not there yet, tried again each second", kafka.addr())
-	stack.Eventually(t, 10*time.Second, r.Client.Ready)
+	notReady(t, r)
 	began := time.Now()
 	_, _, err := r.Client.PutDefinition(t.Context(), "waiting", 1, []byte(waiting), true)
 	var refused *client.Error
@@ -72,6 +72,7 @@ func TestServe_KafkaAway(t *testing.T) {
 
 	kafka.start()
 	logs(t, r, "serving", r.URL)
+	require.NoError(t, r.Client.Ready(t.Context()))
 	register(t, r.Client)
 	r.Interrupt()
 	require.NoError(t, r.Wait(30*time.Second))
@@ -79,8 +80,8 @@ func TestServe_KafkaAway(t *testing.T) {
 
 	kafka.stop()
 	r = serveAt(t, s)
-	stack.Eventually(t, 10*time.Second, r.Client.Ready)
 	logs(t, r, "topics are not there yet, tried again each second", kafka.addr())
+	notReady(t, r)
 	started, err := r.Client.Start(t.Context(), client.StartRequest{Saga: "order-placement", Input: stack.Order{ID: "early"}.Input()})
 	require.NoError(t, err)
 	require.Nil(t, started.Saga, "202: it has not ended")
@@ -90,12 +91,27 @@ func TestServe_KafkaAway(t *testing.T) {
 
 	kafka.start()
 	logs(t, r, "serving", r.URL)
+	require.NoError(t, r.Client.Ready(t.Context()))
 	s.participants()
 	stack.Eventually(t, time.Minute, idle(r.Client))
 	sg, err = r.Client.Saga(t.Context(), started.ID)
 	require.NoError(t, err)
 	require.Equal(t, client.Completed, sg.Status)
 	onlyPublishedTimedOut(t, r.Client, started.ID)
+}
+
+// notReady: a replica that has not reached Kafka yet answers, and says why it should get no traffic.
+func notReady(t *testing.T, r *stack.Replica) {
+	t.Helper()
+	resp, err := http.Get(r.URL + "/healthz")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	var answer *client.Error
+	require.ErrorAs(t, r.Client.Ready(t.Context()), &answer)
+	require.Equal(t, "503 not_ready", fmt.Sprintf("%d %s", answer.Status, answer.Code))
+	require.Contains(t, answer.Detail, "Kafka")
+	require.Positive(t, answer.RetryAfter)
 }
 
 // serveAt starts a replica at a port that is known before it says so.

@@ -90,3 +90,17 @@ func TestTimers_WaitUntilTheNext(t *testing.T) {
 	clock.at = clock.at.Add(tick)
 	require.Len(t, tm.fire(), 1)
 }
+
+func TestTimers_MoveOn(t *testing.T) {
+	t.Parallel()
+	tm, clock := testTimers()
+	id := saga.NewID(clock.at, 1, 1)
+	tm.set(id, 1, time.Second, true)
+	tm.set(id, 2, 3*time.Second, true)
+	clock.at = clock.at.Add(2 * time.Second)
+	require.Empty(t, tm.fire(), "the saga has moved on, and its timer with it")
+	clock.at = clock.at.Add(time.Second + tick)
+	fired := tm.fire()
+	require.Len(t, fired, 1)
+	require.EqualValues(t, 2, fired[0].revision)
+}

@@ -162,7 +162,7 @@ func (w *world) outcome(r *saga.Replied) {
 		}
 	case 4, 5, 6:
 		r.Outcome, r.Code = saga.ReplyRejected, "declined"
-		if i := w.def.StepIndex(r.Step); w.def.Steps[i].Probe != "" && oneIn(w, 3, "not found") {
+		if oneIn(w, 3, "not found") {
 			r.Code = saga.CodeNotFound
 		}
 	case 7:

@@ -55,6 +55,3 @@ func (e *Engine) Know(tenant string, def *saga.Definition) {
 func (e *Engine) Forget(tenant, name string, version int) {
 	delete(e.registry.compiled, defKey{tenant, name, version})
 }
-
-// Wall are the ports of a real machine.
-func Wall() Ports { return Ports{Clock: wallClock{}, Random: globalRandom{}, Signal: newSignal} }

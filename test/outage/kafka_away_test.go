@@ -46,7 +46,7 @@ func TestKafkaAway(t *testing.T) {
 	})
 	orders, err := l.finish()
 	require.NoError(t, err, "a start was refused")
-	stack.Eventually(t, time.Minute, idle(r.Client))
+	stack.Eventually(t, 2*time.Minute, idle(r.Client))
 	t.Logf("%d orders; all ended %s after Kafka was started again", len(orders), time.Since(up).Round(time.Millisecond))
 
 	world, err := stack.ReadWorld(t.Context(), s.pool)

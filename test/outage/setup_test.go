@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,10 +26,9 @@ const partitions = 6
 
 // broker is an Apache Kafka that the test may stop and start again, with the same data on the same port.
 type broker struct {
-	t        testing.TB
-	config   apachekafka.Config
-	server   *apachekafka.Server
-	settings map[string]string
+	t      testing.TB
+	config apachekafka.Config
+	server *apachekafka.Server // nil: it is stopped
 }
 
 // newBroker finds a place for a broker; start starts it.
@@ -115,17 +115,30 @@ func newSite(t testing.TB, brokers string) *site {
 	return s
 }
 
+// run starts skald on the site. Under the race detector its binary has it too, and must have found nothing by its end.
+func (s *site) run(settings []string, args ...string) *stack.Process {
+	s.t.Helper()
+	var p *stack.Process
+	s.t.Cleanup(func() { // before Start's own, so that it comes after the end
+		if p != nil && strings.Contains(p.Err.String(), "DATA RACE") {
+			s.t.Errorf("skald %s: %s", args[0], p.Err)
+		}
+	})
+	p = stack.Start(s.t, append(s.env[:len(s.env):len(s.env)], settings...), args...)
+	return p
+}
+
 // serve starts a replica, with settings of its own.
 func (s *site) serve(settings ...string) *stack.Replica {
 	s.t.Helper()
-	return &stack.Replica{Process: stack.Start(s.t, append(s.env[:len(s.env):len(s.env)], settings...), "serve")}
+	return &stack.Replica{Process: s.run(settings, "serve")}
 }
 
 // participants starts all four.
 func (s *site) participants() {
 	s.t.Helper()
 	for _, name := range []string{"orders", "payments", "inventory", "shipping"} {
-		stack.Start(s.t, s.env, "participant", name)
+		s.run(nil, "participant", name)
 	}
 }
 

@@ -16,13 +16,7 @@ import (
 	"github.com/skaldhq/skald/test/stack"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if !testing.Short() {
-		stack.RemoveBinary()
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { stack.Main(m) }
 
 // TestCrash: in the midst of 1,000 sagas one of two replicas and a participant are killed. The replica stays dead, the
 // participant comes back; every saga that was accepted ends as it should (S1, S6, S8, L3).

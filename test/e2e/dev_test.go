@@ -33,6 +33,12 @@ type devRun struct {
 func startDev(t *testing.T, dir string) *devRun {
 	t.Helper()
 	d := &devRun{Process: stack.Start(t, []string{"SKALD_HTTP_ADDR=127.0.0.1:0", "SKALD_ADMIN_ADDR=127.0.0.1:0", "SKALD_DATA_DIR=" + dir}, "dev", "-o", "json")}
+	d.awaitUp(t)
+	return d
+}
+
+func (d *devRun) awaitUp(t *testing.T) {
+	t.Helper()
 	stack.Eventually(t, 2*time.Minute, func(context.Context) error {
 		require.True(t, d.Running(), "skald dev has ended: %s%s", d.Out, d.Err)
 		return json.Unmarshal([]byte(d.Out.String()), d)
@@ -40,7 +46,6 @@ func startDev(t *testing.T, dir string) *devRun {
 	var err error
 	d.Client, err = client.New(d.URL)
 	require.NoError(t, err)
-	return d
 }
 
 // dataDir is a folder that other users may enter: as root, Postgres runs as one of them.
@@ -87,6 +92,9 @@ func TestDev_Restarts(t *testing.T) {
 		require.Equal(t, want.verdict, sg.Certificate.Verdict)
 		require.Equal(t, want.attempts, sg.Steps[1].Attempts)
 	}
+	said := refused(t, 1, []string{"SKALD_DATA_DIR=" + dir}, "dev")
+	require.Contains(t, said, "another skald dev runs on "+dir)
+	require.Contains(t, said, "--data-dir")
 	first.stops(t)
 
 	second := startDev(t, dir)
@@ -134,6 +142,14 @@ func TestDev_Restarts(t *testing.T) {
 	require.Equal(t, client.Completed, ended[0].Status, "the slow one is answered after the crash")
 	third.stops(t)
 	agree(t, dir, ended)
+
+	anew := stack.Start(t, []string{"SKALD_HTTP_ADDR=127.0.0.1:0", "SKALD_ADMIN_ADDR=", "SKALD_DATA_DIR=" + dir}, "dev", "--reset", "-o", "json")
+	reset := &devRun{Process: anew}
+	reset.awaitUp(t)
+	list, err := reset.Client.Sagas(t.Context(), client.SagaFilter{})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 3, "a reset leaves nothing but the new orders")
+	reset.stops(t)
 }
 
 // agree looks into dev mode's database once that is stopped.

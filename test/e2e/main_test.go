@@ -1,16 +1,9 @@
 package e2e
 
 import (
-	"os"
 	"testing"
 
 	"github.com/skaldhq/skald/test/stack"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if code == 0 || !testing.Short() {
-		stack.RemoveBinary()
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { stack.Main(m) }

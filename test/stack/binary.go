@@ -9,17 +9,21 @@ import (
 	"testing"
 )
 
-// binary is built once for each test process.
-var binary = sync.OnceValues(build) //nolint:gochecknoglobals // a build takes seconds
+// binary is built once for each test process: a build takes seconds.
+var binary struct { //nolint:gochecknoglobals // see above
+	once sync.Once
+	path string
+	err  error
+}
 
 // Binary is the path of the built skald.
 func Binary(t testing.TB) string {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatalf("build skald: %v", err)
+	binary.once.Do(func() { binary.path, binary.err = build() })
+	if binary.err != nil {
+		t.Fatalf("build skald: %v", binary.err)
 	}
-	return path
+	return binary.path
 }
 
 func build() (string, error) {
@@ -43,9 +47,16 @@ func build() (string, error) {
 	return path, nil
 }
 
-// RemoveBinary removes what Binary has built; for TestMain.
+// RemoveBinary removes what Binary has built, if anything; for TestMain.
 func RemoveBinary() {
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path)) // a leftover in the temporary folder is no failure
+	if binary.path != "" {
+		_ = os.RemoveAll(filepath.Dir(binary.path)) // a leftover in the temporary folder is no failure
 	}
+}
+
+// Main runs a package's tests and removes the binary.
+func Main(m *testing.M) {
+	code := m.Run()
+	RemoveBinary()
+	os.Exit(code)
 }

@@ -125,7 +125,11 @@ func (m *machine) retry(i int, a Acted) *RefusedError {
 		case !leg.Created:
 			m.createUndo(i, a.Payload, 0)
 		case leg.Answer == ReplyRejected:
-			m.createUndo(i, a.Payload, leg.Edition+1)
+			payload := leg.Payload
+			if a.Payload != nil {
+				payload = a.Payload
+			}
+			m.createUndo(i, payload, leg.Edition+1)
 		case a.Payload != nil:
 			return refuse(CodeEffectPossible, "the compensation of %s was not rejected; its payload cannot be changed", a.Step)
 		default:
@@ -181,17 +185,23 @@ func (m *machine) complete(i int, a Acted) *RefusedError {
 				return refuse(CodeBadOutput, "%s", bad)
 			}
 		}
-		m.emit(Fact{Type: StepSucceeded, Step: a.Step, Verb: Execute, Effect: certain, Output: a.Output, ByOperator: true, By: a.By, Wish: a.Reason,
-			Why: a.Step + " is completed by an operator."})
+		m.emit(Fact{
+			Type: StepSucceeded, Step: a.Step, Verb: Execute, Effect: certain, Output: a.Output, ByOperator: true, By: a.By, Wish: a.Reason,
+			Why: a.Step + " is completed by an operator.",
+		})
 	case UndoFailed:
-		m.emit(Fact{Type: UndoSucceeded, Step: a.Step, Verb: Compensate, Effect: EffectUndone, ByOperator: true, By: a.By, Wish: a.Reason,
-			Why: a.Step + " is undone, an operator says."})
+		m.emit(Fact{
+			Type: UndoSucceeded, Step: a.Step, Verb: Compensate, Effect: EffectUndone, ByOperator: true, By: a.By, Wish: a.Reason,
+			Why: a.Step + " is undone, an operator says.",
+		})
 	case Unknown:
 		if s.Effect == certain {
 			return refuse(CodeNothingToDo, "the effect of %s is %s already", a.Step, s.Effect)
 		}
-		m.emit(Fact{Type: EffectChanged, Step: a.Step, Verb: Execute, Effect: certain, Output: a.Output, ByOperator: true, By: a.By, Wish: a.Reason,
-			Why: a.Step + " took effect, an operator says; it is undone."})
+		m.emit(Fact{
+			Type: EffectChanged, Step: a.Step, Verb: Execute, Effect: certain, Output: a.Output, ByOperator: true, By: a.By, Wish: a.Reason,
+			Why: a.Step + " took effect, an operator says; it is undone.",
+		})
 	case Pending, Held, Succeeded, Rejected, Skipped, Undoing, UndoBackingOff, Undone, Waived:
 		return refuse(CodeWrongStatus, "%s is %s; only a step that is in flight, backs off, is stuck or failed to be undone can be completed", a.Step, s.Status)
 	}

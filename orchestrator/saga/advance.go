@@ -161,8 +161,10 @@ func (m *machine) createFirst(i int, payload json.RawMessage) {
 
 func (m *machine) createForward(i int, payload json.RawMessage, edition int, renewed bool) {
 	def := &m.def.Steps[i]
-	f := Fact{Type: StepStarted, Step: def.Name, Verb: Execute, Edition: edition, Attempt: 1, Payload: payload, Renewed: renewed,
-		ExpiresAt: m.env.At.Add(def.Timeout), Why: def.Name + " started: " + def.Command + " to " + def.Participant + "."}
+	f := Fact{
+		Type: StepStarted, Step: def.Name, Verb: Execute, Edition: edition, Attempt: 1, Payload: payload, Renewed: renewed,
+		ExpiresAt: m.env.At.Add(def.Timeout), Why: def.Name + " started: " + def.Command + " to " + def.Participant + ".",
+	}
 	if e := m.next.Steps[i].Effect; !def.EffectNone && e == EffectNone {
 		f.Effect = EffectPossible
 	}
@@ -190,14 +192,18 @@ func (m *machine) command(i int, f Fact, name string) {
 	if f.Verb == Compensate {
 		leg = &m.next.Steps[i].Backward
 	}
-	m.commands = append(m.commands, Command{Step: f.Step, Participant: m.def.Steps[i].Participant, Name: name, Verb: f.Verb,
-		Edition: leg.Edition, Attempt: f.Attempt, Payload: leg.Payload, ExpiresAt: f.ExpiresAt, Index: f.Index})
+	m.commands = append(m.commands, Command{
+		Step: f.Step, Participant: m.def.Steps[i].Participant, Name: name, Verb: f.Verb,
+		Edition: leg.Edition, Attempt: f.Attempt, Payload: leg.Payload, ExpiresAt: f.ExpiresAt, Index: f.Index,
+	})
 }
 
 func (m *machine) stuckExpression(i int, field string, err error) {
 	name := m.def.Steps[i].Name
-	m.emit(Fact{Type: StepStuck, Step: name, Reason: AttentionExpression, Code: "expression", Message: err.Error(),
-		Why: name + " is stuck: its " + field + " cannot be evaluated."})
+	m.emit(Fact{
+		Type: StepStuck, Step: name, Reason: AttentionExpression, Code: "expression", Message: err.Error(),
+		Why: name + " is stuck: its " + field + " cannot be evaluated.",
+	})
 	m.raise(AttentionExpression, name, err.Error())
 }
 

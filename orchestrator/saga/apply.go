@@ -51,6 +51,11 @@ func apply(def *Definition, in *Instance, f Fact) {
 	case AbortStarted:
 		abort := *f.Abort
 		in.Aborting, in.Abort, in.CancelBy, in.Status = true, &abort, nil, Compensating
+		for i := range in.Steps {
+			if in.Steps[i].Status == InFlight {
+				in.Steps[i].GraceUntil = abort.GraceUntil
+			}
+		}
 	case CancelRequested:
 		in.CancelBy = &Cancel{By: f.By, Reason: f.Wish}
 	case CancelRefused:
@@ -76,9 +81,11 @@ func apply(def *Definition, in *Instance, f Fact) {
 
 func applyStart(def *Definition, in *Instance, f Fact) {
 	s := f.Start
-	*in = Instance{ID: s.ID, Tenant: s.Tenant, Saga: s.Saga, Version: s.Version, Key: s.Key, Labels: s.Labels, Link: s.Link,
+	*in = Instance{
+		ID: s.ID, Tenant: s.Tenant, Saga: s.Saga, Version: s.Version, Key: s.Key, Labels: s.Labels, Link: s.Link,
 		Input: s.Input, Deadline: s.Deadline, Status: Running, CreatedAt: f.At, UpdatedAt: f.At,
-		Seq: in.Seq, EventSeq: in.EventSeq, Revision: in.Revision}
+		Seq: in.Seq, EventSeq: in.EventSeq, Revision: in.Revision,
+	}
 	in.Steps = make([]StepState, len(def.Steps))
 	for i := range in.Steps {
 		in.Steps[i] = StepState{Status: Pending, Effect: EffectNone}
@@ -161,6 +168,7 @@ func applyStep(in *Instance, s *StepState, f Fact) {
 		s.ByOperator = f.ByOperator
 	case UndoRefused:
 		s.settle(UndoFailed, f)
+		s.ByOperator = false
 		s.Error = &Failure{Code: f.Code, Message: f.Message}
 	case StepWaived:
 		s.settle(Waived, f)
@@ -228,6 +236,9 @@ func (l *Leg) answer(f Fact) {
 	}
 	if l.Answer != "" && l.Answer != f.Outcome {
 		l.Contradicted = true
+	}
+	if l.Contradicted && f.Type == ReplyConflict {
+		return // how it was settled stays known: nothing changes by a contradiction
 	}
 	l.Answer, l.AnswerCode = f.Outcome, f.Code
 }

@@ -81,6 +81,10 @@ func (m *machine) judge(body Body) error {
 // decision reads off what the event came to.
 func (m *machine) decision() Decision {
 	d := Decision{Facts: m.facts, Commands: m.commands, Why: m.why, Pending: m.pending}
+	if m.quiet {
+		m.recordShift()
+		d.Facts = m.facts
+	}
 	if len(m.facts) == 0 && !m.quiet {
 		d.Outcome = Ignored
 		d.WakeAt = m.wakeAt() // by the timers as they were moved, which nothing stores yet
@@ -99,13 +103,19 @@ func (m *machine) decision() Decision {
 
 // emit appends a fact and folds it into next.
 func (m *machine) emit(f Fact) {
-	if m.shift != nil {
-		shift := m.shift
-		m.shift = nil
-		m.record(Fact{Type: TimersShifted, Shift: shift, Why: "Timers moved on by the time that they stood still."})
-	}
+	m.recordShift()
 	m.record(f)
 	apply(m.def, &m.next, f.stamped(m.env.At))
+}
+
+// recordShift writes that timers were moved, before anything is stored that was judged by them (S4).
+func (m *machine) recordShift() {
+	if m.shift == nil {
+		return
+	}
+	shift := m.shift
+	m.shift = nil
+	m.record(Fact{Type: TimersShifted, Shift: shift, Why: "Timers moved on by the time that they stood still."})
 }
 
 func (m *machine) record(f Fact) {
@@ -127,6 +137,7 @@ func (m *machine) record(f Fact) {
 // quietly folds a fact that is not recorded (design rule 15).
 func (m *machine) quietly(f Fact) {
 	m.quiet = true
+	m.recordShift()
 	apply(m.def, &m.next, f.stamped(m.env.At))
 }
 
@@ -178,8 +189,10 @@ func (m *machine) ignore(r Replied, why string) {
 
 func (m *machine) replyFact(t FactType, r Replied, why string) Fact {
 	record := r.Record
-	return Fact{Type: t, Step: r.Step, Verb: r.Verb, Edition: r.Edition, Attempt: r.Attempt, Outcome: r.Outcome, Code: r.Code,
-		Message: r.Message, Reply: &record, Why: why}
+	return Fact{
+		Type: t, Step: r.Step, Verb: r.Verb, Edition: r.Edition, Attempt: r.Attempt, Outcome: r.Outcome, Code: r.Code,
+		Message: r.Message, Reply: &record, Why: why,
+	}
 }
 
 func (m *machine) start(b Started) {

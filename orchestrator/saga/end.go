@@ -61,8 +61,12 @@ func (m *machine) needsPerson() bool {
 		switch m.next.Steps[i].Status {
 		case Stuck, UndoFailed:
 			person = true
-		case InFlight, BackingOff, Undoing, UndoBackingOff, Held:
+		case InFlight, BackingOff, Undoing, UndoBackingOff:
 			return false
+		case Held:
+			if !m.next.Aborting { // an abort creates no forward command: what it met held stays so
+				return false
+			}
 		case Pending, Succeeded, Rejected, Unknown, Skipped, Undone, Waived:
 		}
 		if m.next.Aborting && m.undoReady(i) { // only a hold keeps it from being created
@@ -169,9 +173,13 @@ func (m *machine) stillSo(a Attention) bool {
 
 func (m *machine) exhausted(i int, s *StepState) bool {
 	switch s.Status {
-	case InFlight, BackingOff:
+	case InFlight:
+		return s.Forward.Sends > m.def.Steps[i].Retry.MaxAttempts
+	case BackingOff:
 		return s.Forward.Sends >= m.def.Steps[i].Retry.MaxAttempts
-	case Undoing, UndoBackingOff:
+	case Undoing:
+		return s.Backward.Sends > m.def.Steps[i].Compensation.Retry.MaxAttempts
+	case UndoBackingOff:
 		return s.Backward.Sends >= m.def.Steps[i].Compensation.Retry.MaxAttempts
 	case Pending, Held, Succeeded, Rejected, Unknown, Skipped, Stuck, Undone, UndoFailed, Waived:
 	}
@@ -199,8 +207,10 @@ func (m *machine) publishRefused(b PublishRefused) error {
 		leg = &s.Backward
 	}
 	newest := leg.Created && b.Edition == leg.Edition && b.Attempt == leg.Attempt
-	f := Fact{Type: PublishFailed, Step: b.Step, Verb: b.Verb, Edition: b.Edition, Attempt: b.Attempt, Code: "unpublishable", Message: b.Message,
-		Why: "The broker refused the command of " + b.Step + " for good."}
+	f := Fact{
+		Type: PublishFailed, Step: b.Step, Verb: b.Verb, Edition: b.Edition, Attempt: b.Attempt, Code: "unpublishable", Message: b.Message,
+		Why: "The broker refused the command of " + b.Step + " for good.",
+	}
 	if b.MaybeSent || !newest || m.next.Broken != "" {
 		f.Type = ReplyIgnored
 	}
@@ -240,7 +250,7 @@ func (in *Instance) check(def *Definition) string {
 		s := &in.Steps[i]
 		name := def.Steps[i].Name
 		add(!s.Forward.Created || in.predecessorsAsked(def, i), name+" started before its predecessors were settled (S10)")
-		add(s.Backward.Created == false || in.Aborting, name+" is undone without an abort (S11)")
+		add(!s.Backward.Created || in.Aborting, name+" is undone without an abort (S11)")
 		add(!(passed && s.Backward.Created), name+" is undone past the pivot (S15)")
 		add(!(in.Status == Completed) || s.Status == Succeeded || s.Status == Skipped, name+" is not settled in a completed saga")
 	}

@@ -128,8 +128,10 @@ const (
 
 // Actions lists every action.
 func Actions() []Action {
-	return []Action{ActionCancel, ActionPause, ActionResume, ActionRetry, ActionComplete, ActionReject, ActionSkip,
-		ActionWaive, ActionAbandon, ActionAcknowledge}
+	return []Action{
+		ActionCancel, ActionPause, ActionResume, ActionRetry, ActionComplete, ActionReject, ActionSkip,
+		ActionWaive, ActionAbandon, ActionAcknowledge,
+	}
 }
 
 // NeedsStep reports whether the action is about one step.

@@ -3,10 +3,7 @@ package saga_test
 import (
 	"encoding/json"
 	"errors"
-	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
@@ -66,13 +63,6 @@ func epoch() time.Time { return time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC) }
 
 func testID() saga.ID { return saga.NewID(epoch(), 7, 42) }
 
-// link makes a definition ready, and fails the test where it breaks a rule of definitions.
-func link(t testing.TB, def *saga.Definition) *saga.Definition {
-	t.Helper()
-	require.Empty(t, def.Link(), "the definition of a test must be sound")
-	return def
-}
-
 // plain is a compensatable step with plain timings.
 func plain(name string, after ...int) saga.Step {
 	return saga.Step{
@@ -83,16 +73,4 @@ func plain(name string, after ...int) saga.Step {
 
 func plainRetry() saga.Retry {
 	return saga.Retry{MaxAttempts: 2, Initial: time.Second, Multiplier: 2, Max: 10 * time.Second}
-}
-
-func pivotStep(name string, after ...int) saga.Step {
-	s := plain(name, after...)
-	s.Kind, s.Compensation = saga.Pivot, nil
-	return s
-}
-
-func retriableStep(name string, after ...int) saga.Step {
-	s := plain(name, after...)
-	s.Kind, s.Compensation = saga.Retriable, nil
-	return s
 }

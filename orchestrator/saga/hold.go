@@ -45,7 +45,7 @@ func (m *machine) thaw() {
 	saga := m.stood(whole, "")
 	shift := Shift{}
 	if !in.Deadline.IsZero() && !in.DeadlinePassed {
-		shift.Deadline = m.stood(whole || in.Status == Suspended && !m.passed(), "").Microseconds()
+		shift.Deadline = m.stood(whole || !m.deadlineRuns(), "").Microseconds()
 	}
 	if in.Aborting {
 		shift.Grace = saga.Microseconds()
@@ -124,6 +124,7 @@ func (in *Instance) shiftTimers(s *Shift) {
 		in.Abort = &abort
 	}
 	for i, us := range s.Steps {
+		move(&in.Steps[i].GraceUntil, us)
 		for _, leg := range []*Leg{&in.Steps[i].Forward, &in.Steps[i].Backward} {
 			move(&leg.ExpiresAt, us)
 			move(&leg.Heartbeat, us)

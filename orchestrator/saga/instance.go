@@ -98,9 +98,11 @@ type StepState struct {
 	ByOperator bool `json:"by_operator,omitempty"`
 	Disputed   bool `json:"disputed,omitempty"`
 	// Anomaly: the step succeeded after it had been rejected; it is undone out of order (design rule 9).
-	Anomaly   bool      `json:"anomaly,omitempty"`
-	StartedAt time.Time `json:"started_at,omitzero"`
-	EndedAt   time.Time `json:"ended_at,omitzero"`
+	Anomaly bool `json:"anomaly,omitempty"`
+	// GraceUntil is when a step that was in flight as the abort began becomes unknown at the latest (design rule 6).
+	GraceUntil time.Time `json:"grace_until,omitzero"`
+	StartedAt  time.Time `json:"started_at,omitzero"`
+	EndedAt    time.Time `json:"ended_at,omitzero"`
 }
 
 // Leg is the command of one direction: what was sent, how often, and what came of it.

@@ -169,8 +169,10 @@ func lasting(r saga.AttentionReason) bool {
 
 // clearStep: "reasons about a step clear when it moves" (rule 12).
 func (n *naive) clearStep(i int) {
-	for _, r := range []saga.AttentionReason{saga.AttentionExhausted, saga.AttentionSlow, saga.AttentionBadOutput,
-		saga.AttentionExpression, saga.AttentionRejected, saga.AttentionUnpublishable, saga.AttentionUndoFailed} {
+	for _, r := range []saga.AttentionReason{
+		saga.AttentionExhausted, saga.AttentionSlow, saga.AttentionBadOutput,
+		saga.AttentionExpression, saga.AttentionRejected, saga.AttentionUnpublishable, saga.AttentionUndoFailed,
+	} {
 		delete(n.attention, naiveAttention{r, n.steps[i].Name})
 	}
 }

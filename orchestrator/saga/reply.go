@@ -64,11 +64,11 @@ func (m *machine) settleForward(i int, r Replied) {
 		m.olderEdition(i, r)
 	case m.next.Broken != "":
 		m.note(ReplyRecorded, r, "", "Recorded only: the saga's invariant broke.")
-	case s.ByOperator && s.Effect == EffectCertain && s.Forward.Answer == "":
+	case s.ByOperator && (s.Effect == EffectCertain || s.Status == Succeeded) && s.Forward.Answer == "":
 		m.operatorSaid(i, r, r.Outcome == ReplySucceeded)
 	case s.Forward.Answer != "":
 		m.conflict(r, false)
-		if r.Outcome == ReplySucceeded {
+		if r.Outcome == ReplySucceeded && s.Status != Unknown { // unknown and answered: an operator's word, which stays
 			m.lateSuccess(i, r)
 		}
 	case m.next.Status.Terminal():
@@ -288,6 +288,9 @@ func (m *machine) olderEdition(i int, r Replied) {
 	s := &m.next.Steps[i]
 	if r.Verb != Compensate && (s.Effect == EffectNone || s.Effect == EffectPossible) && !m.def.Steps[i].EffectNone {
 		m.note(EffectChanged, r, EffectCertain, r.Step+" took effect in an older edition.")
+		if m.next.Status.Terminal() {
+			m.raise(AttentionLateEffect, r.Step, "it took effect in an older edition, after the saga had ended")
+		}
 	}
 }
 
@@ -302,7 +305,7 @@ func (m *machine) operatorSaid(i int, r Replied, agrees bool) {
 
 // conflict records an answer that contradicts an earlier one or an operator, and asks for attention.
 func (m *machine) conflict(r Replied, disputed bool) {
-	if m.next.Ignored < 100 {
+	if m.next.Ignored < 100 || disputed {
 		f := m.replyFact(ReplyConflict, r, "The participant contradicts what was known of "+r.Step+".")
 		f.Disputed = disputed
 		m.emit(f)

@@ -104,8 +104,10 @@ func (s *script) body(t *testing.T, d *datadriven.TestData) saga.Body {
 		return acted(args, options)
 	case "publish-refused":
 		leg := s.leg(t, args[0], saga.Verb(args[1]))
-		return saga.PublishRefused{Step: args[0], Verb: saga.Verb(args[1]), Edition: leg.Edition, Attempt: leg.Attempt,
-			MaybeSent: len(args) > 2, Message: "message too large"}
+		return saga.PublishRefused{
+			Step: args[0], Verb: saga.Verb(args[1]), Edition: leg.Edition, Attempt: leg.Attempt,
+			MaybeSent: len(args) > 2, Message: "message too large",
+		}
 	default:
 		t.Fatalf("%s: unknown command %s", d.Pos, d.Cmd)
 		return nil

@@ -45,8 +45,10 @@ const (
 
 // StepStatuses lists every status of a step.
 func StepStatuses() []StepStatus {
-	return []StepStatus{Pending, Held, InFlight, BackingOff, Succeeded, Rejected, Unknown, Skipped, Stuck,
-		Undoing, UndoBackingOff, Undone, UndoFailed, Waived}
+	return []StepStatus{
+		Pending, Held, InFlight, BackingOff, Succeeded, Rejected, Unknown, Skipped, Stuck,
+		Undoing, UndoBackingOff, Undone, UndoFailed, Waived,
+	}
 }
 
 // Effect is what is certain about a step's effect in the world.

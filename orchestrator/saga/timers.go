@@ -49,8 +49,12 @@ func (m *machine) deadlineDue() bool {
 	if in.Deadline.IsZero() || in.DeadlinePassed || m.env.At.Before(in.Deadline) {
 		return false
 	}
-	return in.Status != Suspended || in.Aborting || m.passed()
+	return m.deadlineRuns()
 }
+
+// deadlineRuns reports whether nothing stops the deadline but a hold: before the pivot it stands still while the saga is
+// suspended (design rule 11).
+func (m *machine) deadlineRuns() bool { return m.next.Status != Suspended || m.passed() }
 
 // oldHolds raises attention for a hold that lasts (design rule 10).
 func (m *machine) oldHolds() {
@@ -67,8 +71,10 @@ func (m *machine) oldHolds() {
 // waitsForHold reports whether step i would move but for a hold.
 func (m *machine) waitsForHold(i int) bool {
 	switch m.next.Steps[i].Status {
-	case Held, BackingOff, UndoBackingOff, InFlight, Undoing:
+	case BackingOff, UndoBackingOff, InFlight, Undoing:
 		return true
+	case Held:
+		return !m.next.Aborting
 	case Pending, Succeeded, Rejected, Unknown, Skipped, Stuck, Undone, UndoFailed, Waived:
 		return m.next.Aborting && m.undoReady(i)
 	}
@@ -99,8 +105,8 @@ func (m *machine) expiry(i int, leg *Leg, verb Verb) time.Time {
 	if beat := leg.Heartbeat.Add(timeout); !leg.Heartbeat.IsZero() && beat.After(at) {
 		at = beat
 	}
-	if a := m.next.Abort; a != nil && verb == Execute && a.GraceUntil.Before(at) {
-		at = a.GraceUntil
+	if g := m.next.Steps[i].GraceUntil; !g.IsZero() && verb == Execute && g.Before(at) {
+		at = g
 	}
 	return at
 }
@@ -193,8 +199,10 @@ func (r Retry) delay(sends int, jitter float64, wish time.Duration) time.Duratio
 // resendForward sends the same command once more, or a probe for it.
 func (m *machine) resendForward(i int, probe, renewed bool) {
 	def, leg := &m.def.Steps[i], &m.next.Steps[i].Forward
-	f := Fact{Type: StepSent, Step: def.Name, Verb: Execute, Edition: leg.Edition, Attempt: leg.Attempt + 1, Renewed: renewed,
-		ExpiresAt: m.env.At.Add(def.Timeout), Why: def.Name + " is sent again."}
+	f := Fact{
+		Type: StepSent, Step: def.Name, Verb: Execute, Edition: leg.Edition, Attempt: leg.Attempt + 1, Renewed: renewed,
+		ExpiresAt: m.env.At.Add(def.Timeout), Why: def.Name + " is sent again.",
+	}
 	if m.next.Steps[i].Effect == EffectNone && !def.EffectNone {
 		f.Effect = EffectPossible
 	}
@@ -207,8 +215,10 @@ func (m *machine) resendForward(i int, probe, renewed bool) {
 
 func (m *machine) resendBackward(i int, renewed bool) {
 	def, leg := &m.def.Steps[i], &m.next.Steps[i].Backward
-	m.resend(i, Fact{Type: UndoSent, Step: def.Name, Verb: Compensate, Edition: leg.Edition, Attempt: leg.Attempt + 1, Renewed: renewed,
-		ExpiresAt: m.env.At.Add(def.Compensation.Timeout), Why: "The compensation of " + def.Name + " is sent again."}, def.Compensation.Command, leg, def.Compensation.Retry)
+	m.resend(i, Fact{
+		Type: UndoSent, Step: def.Name, Verb: Compensate, Edition: leg.Edition, Attempt: leg.Attempt + 1, Renewed: renewed,
+		ExpiresAt: m.env.At.Add(def.Compensation.Timeout), Why: "The compensation of " + def.Name + " is sent again.",
+	}, def.Compensation.Command, leg, def.Compensation.Retry)
 }
 
 func (m *machine) resend(i int, f Fact, name string, leg *Leg, r Retry) {
@@ -245,7 +255,7 @@ func (m *machine) wakeAt() time.Time {
 		}
 		earliest(m.stepWake(i))
 	}
-	if m.holding() == nil && !in.DeadlinePassed && (in.Status != Suspended || in.Aborting || m.passed()) {
+	if m.holding() == nil && !in.DeadlinePassed && m.deadlineRuns() {
 		earliest(in.Deadline)
 	}
 	return at

@@ -73,8 +73,12 @@ func (in *Instance) needsUndo(def *Definition, i int) bool {
 // settledBackwards is the wording of design rule 6.
 func (in *Instance) settledBackwards(def *Definition, i int) bool {
 	s := &in.Steps[i]
-	if s.Status == InFlight || s.Status == BackingOff || s.Status == UndoFailed {
+	switch s.Status {
+	case InFlight, BackingOff, UndoFailed:
 		return false
+	case Undoing, UndoBackingOff: // a compensation is out, whatever is known of the effect
+		return false
+	case Pending, Held, Succeeded, Rejected, Unknown, Skipped, Stuck, Undone, Waived:
 	}
 	switch s.Effect {
 	case EffectNone, EffectUndone, EffectWaived:
@@ -109,8 +113,10 @@ func (m *machine) createUndo(i int, payload json.RawMessage, edition int) {
 		}
 	}
 	c := def.Compensation
-	m.send(i, Fact{Type: UndoStarted, Step: def.Name, Verb: Compensate, Edition: edition, Attempt: 1, Renewed: true, Payload: payload,
-		ExpiresAt: m.env.At.Add(c.Timeout), Why: "Undoing " + def.Name + ": " + c.Command + " to " + def.Participant + "."}, c.Command)
+	m.send(i, Fact{
+		Type: UndoStarted, Step: def.Name, Verb: Compensate, Edition: edition, Attempt: 1, Renewed: true, Payload: payload,
+		ExpiresAt: m.env.At.Add(c.Timeout), Why: "Undoing " + def.Name + ": " + c.Command + " to " + def.Participant + ".",
+	}, c.Command)
 }
 
 // undoPayload is what the compensation is asked with: its own payload, else what was sent and what was answered.

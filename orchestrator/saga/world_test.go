@@ -215,8 +215,10 @@ func (w *world) refusedByBroker() saga.Body {
 		return saga.Woken{}
 	}
 	w.gone[k] = true
-	return saga.PublishRefused{Step: c.Step, Verb: leg.verb, Edition: c.Edition, Attempt: c.Attempt,
-		MaybeSent: oneIn(w, 2, "maybe sent"), Message: "too large"}
+	return saga.PublishRefused{
+		Step: c.Step, Verb: leg.verb, Edition: c.Edition, Attempt: c.Attempt,
+		MaybeSent: oneIn(w, 2, "maybe sent"), Message: "too large",
+	}
 }
 
 // hold begins or ends one.

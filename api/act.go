@@ -99,8 +99,10 @@ func (a *API) act(ctx context.Context, action saga.Action, in *actInput) (*answe
 	if err != nil {
 		return nil, err
 	}
-	out := &answer{status: http.StatusOK, body: client.Acted{ID: acted.ID.String(), Status: client.Status(acted.Status),
-		Revision: acted.Revision, Pending: acted.Pending, Changed: acted.Changed, Why: acted.Why}}
+	out := &answer{status: http.StatusOK, body: client.Acted{
+		ID: acted.ID.String(), Status: client.Status(acted.Status),
+		Revision: acted.Revision, Pending: acted.Pending, Changed: acted.Changed, Why: acted.Why,
+	}}
 	// A cancel that waits for the pivot, or that comes while the saga is being undone already, is accepted and not done (rule 8).
 	if acted.Pending || action == saga.ActionCancel && !acted.Changed {
 		out.status = http.StatusAccepted
@@ -144,9 +146,13 @@ func (a *API) readAct(ctx context.Context, action saga.Action, in *actInput) (re
 		}
 	}
 	who := requestOf(ctx)
-	return orchestrator.ActRequest{Tenant: who.principal.Tenant, ID: in.ID, IfRevision: in.revision, RequestID: who.id,
-		IdempotencyKey: in.IdempotencyKey, Act: saga.Acted{Action: action, Step: body.Step, Output: body.Output, Payload: body.Payload,
-			Reason: body.Reason, By: who.principal.Name}}, nil
+	return orchestrator.ActRequest{
+		Tenant: who.principal.Tenant, ID: in.ID, IfRevision: in.revision, RequestID: who.id,
+		IdempotencyKey: in.IdempotencyKey, Act: saga.Acted{
+			Action: action, Step: body.Step, Output: body.Output, Payload: body.Payload,
+			Reason: body.Reason, By: who.principal.Name,
+		},
+	}, nil
 }
 
 // dryRun answers the exact next state, facts and commands; nothing is stored.
@@ -160,14 +166,18 @@ func (a *API) dryRun(ctx context.Context, req orchestrator.ActRequest) (*answer,
 		return nil, err
 	}
 	sight := seeing(requestOf(ctx).principal, def.Redact)
-	out := client.Preview{Changed: decision.Outcome == saga.Applied, Pending: decision.Pending, Why: decision.Why,
-		Next: renderSaga(def, &decision.Next, nil, sight), Facts: []client.Fact{}, Commands: []client.Command{}}
+	out := client.Preview{
+		Changed: decision.Outcome == saga.Applied, Pending: decision.Pending, Why: decision.Why,
+		Next: renderSaga(def, &decision.Next, nil, sight), Facts: []client.Fact{}, Commands: []client.Command{},
+	}
 	for i := range decision.Facts {
 		out.Facts = append(out.Facts, renderFact(&decision.Facts[i], sight))
 	}
 	for _, c := range decision.Commands {
-		out.Commands = append(out.Commands, client.Command{Step: c.Step, Participant: c.Participant, Command: c.Name, Verb: string(c.Verb),
-			Edition: c.Edition, Attempt: c.Attempt, Payload: sight.derived(c.Payload), ExpiresAt: moment(c.ExpiresAt)})
+		out.Commands = append(out.Commands, client.Command{
+			Step: c.Step, Participant: c.Participant, Command: c.Name, Verb: string(c.Verb),
+			Edition: c.Edition, Attempt: c.Attempt, Payload: sight.derived(c.Payload), ExpiresAt: moment(c.ExpiresAt),
+		})
 	}
 	return &answer{status: http.StatusOK, body: out}, nil
 }

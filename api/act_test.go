@@ -30,8 +30,10 @@ func TestAct_EveryAction(t *testing.T) {
 				want.Payload, fields = []byte(`{"p": 2.00}`), fields+`"payload":{"p": 2.00},`
 			default:
 			}
-			w := b.do(t, exchange{method: "POST", path: b.sagaPath("/" + string(action)), body: `{` + fields + `"reason":"because"}`,
-				header: map[string]string{"If-Match": `"2"`, "Idempotency-Key": "k", "X-Request-Id": "r"}})
+			w := b.do(t, exchange{
+				method: "POST", path: b.sagaPath("/" + string(action)), body: `{` + fields + `"reason":"because"}`,
+				header: map[string]string{"If-Match": `"2"`, "Idempotency-Key": "k", "X-Request-Id": "r"},
+			})
 			got := answerIn[client.Acted](t, w, http.StatusOK)
 			require.Equal(t, int64(3), got.Revision)
 			require.Equal(t, `"3"`, w.Header().Get("ETag"))

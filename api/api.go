@@ -65,8 +65,10 @@ func New(cfg Config) (*API, error) {
 		return nil, errors.New("make the API: Engine and Hub are required")
 	}
 	cfg.setDefaults()
-	a := &API{cfg: cfg, log: cfg.Logger, rates: newRates(cfg.RatePerSecond), streams: newStreams(cfg.MaxStreams),
-		tails: make(chan struct{}, ownTailsMax)}
+	a := &API{
+		cfg: cfg, log: cfg.Logger, rates: newRates(cfg.RatePerSecond), streams: newStreams(cfg.MaxStreams),
+		tails: make(chan struct{}, ownTailsMax),
+	}
 	if cfg.Events != nil {
 		a.feed = newFeed(cfg.Events, cfg.Logger)
 	}

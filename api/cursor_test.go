@@ -20,8 +20,10 @@ func TestCursor_LeadsBackOnlyWhereItCameFrom(t *testing.T) {
 	require.Equal(t, int64(77), n)
 
 	cursor := idCursor("filters", id)
-	for name, bad := range map[string]string{"OtherFilters": idCursor("others", id), "OtherKind": encodeCursor(cursorHistory, "filters", id[:]),
-		"Short": cursor[:len(cursor)-2], "Long": cursor + "AA", "Padded": cursor + "=", "Line": cursor + "\n", "Zero": idCursor("filters", saga.ID{}), "Empty": ""} {
+	for name, bad := range map[string]string{
+		"OtherFilters": idCursor("others", id), "OtherKind": encodeCursor(cursorHistory, "filters", id[:]),
+		"Short": cursor[:len(cursor)-2], "Long": cursor + "AA", "Padded": cursor + "=", "Line": cursor + "\n", "Zero": idCursor("filters", saga.ID{}), "Empty": "",
+	} {
 		_, err := readIDCursor("filters", bad)
 		require.ErrorIs(t, err, errCursor, name)
 	}

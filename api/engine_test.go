@@ -67,8 +67,10 @@ func (e *echoBroker) Mark([]orchestrator.Delivery) {}
 type plainEncoder struct{}
 
 func (plainEncoder) Command(in *saga.Instance, cmd saga.Command, _ time.Time) orchestrator.Record {
-	r := orchestrator.Record{Kind: orchestrator.RecordCommand, Topic: cmd.Participant + ".commands", Value: cmd.Payload, Saga: in.ID,
-		Step: cmd.Step, Verb: cmd.Verb, Edition: cmd.Edition, Attempt: cmd.Attempt}
+	r := orchestrator.Record{
+		Kind: orchestrator.RecordCommand, Topic: cmd.Participant + ".commands", Value: cmd.Payload, Saga: in.ID,
+		Step: cmd.Step, Verb: cmd.Verb, Edition: cmd.Edition, Attempt: cmd.Attempt,
+	}
 	if in.Labels["payment"] == "declined" {
 		r.Value = []byte("decline")
 	}
@@ -84,8 +86,10 @@ func serveEngine(t *testing.T) *client.Client {
 	t.Helper()
 	store, hub, log := memory.New(memory.Config{}), NewHub(), slog.New(slog.NewTextHandler(io.Discard, nil))
 	metrics := NewMetrics()
-	engine, err := orchestrator.New(orchestrator.Config{Store: store, Reader: store, Definitions: store, Encoder: plainEncoder{},
-		Broker: &echoBroker{replies: make(chan orchestrator.Delivery, 1000)}, Logger: log, Observer: Observers(hub, metrics)})
+	engine, err := orchestrator.New(orchestrator.Config{
+		Store: store, Reader: store, Definitions: store, Encoder: plainEncoder{},
+		Broker: &echoBroker{replies: make(chan orchestrator.Delivery, 1000)}, Logger: log, Observer: Observers(hub, metrics),
+	})
 	require.NoError(t, err)
 	a, err := New(Config{Engine: engine, Hub: hub, Metrics: metrics, Logger: log})
 	require.NoError(t, err)

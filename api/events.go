@@ -172,6 +172,8 @@ func (s *eventSender) render(ctx context.Context, r *orchestrator.Record) (clien
 		}
 		hidden = def.Redact
 	}
-	return client.Event{ID: h[headerID], Saga: h[headerSaga], Version: version, SagaID: h[headerSubject],
-		Fact: renderFact(&fact, seeing(s.who, hidden))}, true
+	return client.Event{
+		ID: h[headerID], Saga: h[headerSaga], Version: version, SagaID: h[headerSubject],
+		Fact: renderFact(&fact, seeing(s.who, hidden)),
+	}, true
 }

@@ -74,8 +74,10 @@ func (b *testBundle) event(t testing.TB, tenant string, n int64) orchestrator.Re
 	require.NoError(t, err)
 	id := b.engine.started.ID.String()
 	header := func(k, v string) orchestrator.Header { return orchestrator.Header{Key: k, Value: []byte(v)} }
-	return orchestrator.Record{Value: value, Headers: []orchestrator.Header{header(headerID, id+"/"+strconv.FormatInt(n, 10)), header(headerSubject, id),
-		header(headerSaga, "order-placement"), header(headerVersion, "1"), header(headerTenant, tenant)}}
+	return orchestrator.Record{Value: value, Headers: []orchestrator.Header{
+		header(headerID, id+"/"+strconv.FormatInt(n, 10)), header(headerSubject, id),
+		header(headerSaga, "order-placement"), header(headerVersion, "1"), header(headerTenant, tenant),
+	}}
 }
 
 func eventIn(t testing.TB, event client.ServerEvent) client.Event {

@@ -127,12 +127,6 @@ type fakeReader struct {
 	looks      int
 }
 
-func (f *fakeReader) set(change func()) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	change()
-}
-
 func (f *fakeReader) Saga(_ context.Context, tenant string, id saga.ID) (orchestrator.View, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -227,21 +221,29 @@ func newFake(t testing.TB) *fakeEngine {
 	source, err := definition.ReadSource("order-placement.yaml", src)
 	require.NoError(t, err)
 	def := source.Definition
-	f := &fakeEngine{def: def, reader: &fakeReader{}, row: orchestrator.DefinitionRow{Tenant: "default", Name: def.Name, Version: def.Version,
-		State: orchestrator.DefinitionActive, Hash: def.Hash, Content: source.JSON, Source: src, CreatedAt: testTime}}
+	f := &fakeEngine{def: def, reader: &fakeReader{}, row: orchestrator.DefinitionRow{
+		Tenant: "default", Name: def.Name, Version: def.Version,
+		State: orchestrator.DefinitionActive, Hash: def.Hash, Content: source.JSON, Source: src, CreatedAt: testTime,
+	}}
 	id := saga.NewID(testTime, 7, 42)
-	f.apply(t, saga.Event{ID: "r1", Body: saga.Started{ID: id, Tenant: "default", Key: "A-1001", Input: json.RawMessage(testInput),
-		Labels: map[string]string{"channel": "web"}, By: "tester"}}, testTime)
+	f.apply(t, saga.Event{ID: "r1", Body: saga.Started{
+		ID: id, Tenant: "default", Key: "A-1001", Input: json.RawMessage(testInput),
+		Labels: map[string]string{"channel": "web"}, By: "tester",
+	}}, testTime)
 	f.reply(t, "create-order", saga.ReplySucceeded, `{"order":1.50}`)
 	f.started = orchestrator.Started{ID: id, Saga: def.Name, Version: 1, Key: "A-1001", Tenant: "default", Status: saga.Running, Revision: 1, CreatedAt: testTime}
 	f.acted = orchestrator.Acted{ID: id, Status: saga.Running, Revision: 3, Changed: true, Why: "Done."}
 	f.reader.quarantine = []orchestrator.QuarantineEntry{
-		{ID: 9, At: testTime, Bytes: 3, Quarantined: orchestrator.Quarantined{Reason: "bad_token", Topic: "skald.replies", Key: []byte("k"),
-			Value: []byte("v\x00v"), Headers: []orchestrator.Header{{Key: "ce_id", Value: []byte("1")}}, Saga: id}},
+		{ID: 9, At: testTime, Bytes: 3, Quarantined: orchestrator.Quarantined{
+			Reason: "bad_token", Topic: "skald.replies", Key: []byte("k"),
+			Value: []byte("v\x00v"), Headers: []orchestrator.Header{{Key: "ce_id", Value: []byte("1")}}, Saga: id,
+		}},
 		{ID: 8, At: testTime, Quarantined: orchestrator.Quarantined{Reason: "unreadable", Topic: "skald.replies"}},
 	}
-	f.reader.stats = orchestrator.Stats{Live: 1, ByStatus: map[saga.Status]int64{saga.Running: 1}, ByCause: map[saga.Cause]int64{saga.CauseReply: 1},
-		ByDefinition: map[string]int64{def.Name: 1}, Quarantined: 2}
+	f.reader.stats = orchestrator.Stats{
+		Live: 1, ByStatus: map[saga.Status]int64{saga.Running: 1}, ByCause: map[saga.Cause]int64{saga.CauseReply: 1},
+		ByDefinition: map[string]int64{def.Name: 1}, Quarantined: 2,
+	}
 	return f
 }
 
@@ -266,8 +268,10 @@ func (f *fakeEngine) apply(t testing.TB, ev saga.Event, at time.Time) {
 
 func (f *fakeEngine) reply(t testing.TB, step string, outcome saga.ReplyOutcome, value string) {
 	t.Helper()
-	f.apply(t, saga.Event{ID: "reply-" + step, Body: saga.Replied{Step: step, Verb: saga.Execute, Attempt: 1, Outcome: outcome,
-		Value: json.RawMessage(value), Record: saga.Coordinates{Topic: "skald.replies", Partition: 1, Offset: 5}}}, testTime.Add(time.Second))
+	f.apply(t, saga.Event{ID: "reply-" + step, Body: saga.Replied{
+		Step: step, Verb: saga.Execute, Attempt: 1, Outcome: outcome,
+		Value: json.RawMessage(value), Record: saga.Coordinates{Topic: "skald.replies", Partition: 1, Offset: 5},
+	}}, testTime.Add(time.Second))
 }
 
 // finish answers every step that is left.

@@ -37,7 +37,8 @@ func (m *Metrics) WatchStore(reader orchestrator.Reader, tenants []string, log *
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
-	m.registry.MustRegister(&gauges{reader: reader, tenants: tenants, log: log,
+	m.registry.MustRegister(&gauges{
+		reader: reader, tenants: tenants, log: log,
 		live:        desc("skald_sagas", "Live sagas by status.", "tenant", "status"),
 		attention:   desc("skald_sagas_with_attention", "Live sagas that a person should look at.", "tenant"),
 		quarantined: desc("skald_quarantined_records", "Records in quarantine.", "tenant"),

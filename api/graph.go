@@ -37,15 +37,19 @@ func (a *API) graph(ctx context.Context, in *graphInput) (*answer, error) {
 }
 
 func renderGraph(def *saga.Definition, in *saga.Instance, blocked []saga.BlockedOn) client.Graph {
-	g := client.Graph{ID: in.ID.String(), Saga: in.Saga, Version: in.Version, Status: client.Status(in.Status), Revision: in.Revision,
-		Nodes: make([]client.Node, len(def.Steps)), Edges: []client.Edge{}}
+	g := client.Graph{
+		ID: in.ID.String(), Saga: in.Saga, Version: in.Version, Status: client.Status(in.Status), Revision: in.Revision,
+		Nodes: make([]client.Node, len(def.Steps)), Edges: []client.Edge{},
+	}
 	layers := layersOf(def)
 	lanes := lanesOf(def, layers)
 	for i := range def.Steps {
 		step, s := &def.Steps[i], &in.Steps[i]
-		n := client.Node{Step: step.Name, Participant: step.Participant, Command: step.Command, Kind: string(step.Kind),
+		n := client.Node{
+			Step: step.Name, Participant: step.Participant, Command: step.Command, Kind: string(step.Kind),
 			Status: string(s.Status), Effect: string(s.Effect), Attempts: s.Forward.Attempts, UndoAttempts: s.Backward.Attempts,
-			Layer: layers[i], Lane: lanes[i]}
+			Layer: layers[i], Lane: lanes[i],
+		}
 		if step.Compensation != nil {
 			n.Compensation = step.Compensation.Command
 		}
@@ -58,8 +62,10 @@ func renderGraph(def *saga.Definition, in *saga.Instance, blocked []saga.Blocked
 		g.Nodes[i] = n
 		g.Layers, g.Lanes = max(g.Layers, n.Layer+1), max(g.Lanes, n.Lane+1)
 		for _, from := range directPredecessors(def, i) {
-			g.Edges = append(g.Edges, client.Edge{From: def.Steps[from].Name, To: step.Name, Done: s.Forward.Created || s.Status == saga.Skipped,
-				Back: s.Backward.Created})
+			g.Edges = append(g.Edges, client.Edge{
+				From: def.Steps[from].Name, To: step.Name, Done: s.Forward.Created || s.Status == saga.Skipped,
+				Back: s.Backward.Created,
+			})
 		}
 	}
 	return g

@@ -38,8 +38,10 @@ func (in *listInput) Resolve(huma.Context) []error {
 	wrong := func(name, format string, args ...any) {
 		errs = append(errs, &huma.ErrorDetail{Location: "query." + name, Message: fmt.Sprintf(format, args...)})
 	}
-	q := orchestrator.SagaQuery{Saga: in.Saga, Attention: in.Attention, BlockedOn: saga.Cause(in.BlockedOn), Key: in.Key,
-		CreatedAfter: in.CreatedAfter, CreatedBefore: in.CreatedBefore, Limit: in.Limit, Count: in.Count}
+	q := orchestrator.SagaQuery{
+		Saga: in.Saga, Attention: in.Attention, BlockedOn: saga.Cause(in.BlockedOn), Key: in.Key,
+		CreatedAfter: in.CreatedAfter, CreatedBefore: in.CreatedBefore, Limit: in.Limit, Count: in.Count,
+	}
 	for _, each := range in.Status {
 		for s := range strings.SplitSeq(each, ",") {
 			status := saga.Status(s)

@@ -33,24 +33,32 @@ var _ orchestrator.Observer = (*Metrics)(nil)
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		batchEvents: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "skald_batch_events", Help: "Events of one transaction of the committer.",
-			Buckets: prometheus.ExponentialBuckets(1, 2, 10)}),
-		commitTime: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "skald_commit_seconds", Help: "Time from the begin of a transaction to its commit.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}),
+		batchEvents: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "skald_batch_events", Help: "Events of one transaction of the committer.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
+		}),
+		commitTime: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "skald_commit_seconds", Help: "Time from the begin of a transaction to its commit.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "skald_events_total", Help: "Events judged, by outcome."}, []string{"outcome"}),
 		facts:  prometheus.NewCounter(prometheus.CounterOpts{Name: "skald_facts_total", Help: "Facts written."}),
 		changes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "skald_saga_changes_total", Help: "Sagas written, by the status they then had."},
 			[]string{"status"}),
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "skald_published_records_total", Help: "Records published, by outcome."},
 			[]string{"outcome"}),
-		publishTime: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "skald_publish_seconds", Help: "Time to publish a batch's records.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}),
+		publishTime: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "skald_publish_seconds", Help: "Time to publish a batch's records.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "skald_refused_total", Help: "Requests refused before they were accepted."},
 			[]string{"reason"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "skald_http_requests_total", Help: "Requests answered."},
 			[]string{"method", "route", "status"}),
-		requestTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "skald_http_request_seconds", Help: "Time to answer; of streams, how long they were open.",
-			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"route"}),
+		requestTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "skald_http_request_seconds", Help: "Time to answer; of streams, how long they were open.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+		}, []string{"route"}),
 	}
 	m.registry.MustRegister(m.batchEvents, m.commitTime, m.events, m.facts, m.changes, m.records, m.publishTime, m.refused, m.requests, m.requestTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

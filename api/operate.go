@@ -62,8 +62,10 @@ func (a *API) quarantine(ctx context.Context, in *quarantineInput) (*answer, err
 }
 
 func renderQuarantined(row *orchestrator.QuarantineEntry, payloads bool) client.Quarantined {
-	out := client.Quarantined{ID: row.ID, At: row.At, Reason: row.Reason, Message: row.Message, Topic: row.Topic, Partition: row.Partition,
-		Offset: row.Offset, Timestamp: row.Timestamp, Bytes: row.Bytes, SHA256: hex.EncodeToString(row.SHA256[:])}
+	out := client.Quarantined{
+		ID: row.ID, At: row.At, Reason: row.Reason, Message: row.Message, Topic: row.Topic, Partition: row.Partition,
+		Offset: row.Offset, Timestamp: row.Timestamp, Bytes: row.Bytes, SHA256: hex.EncodeToString(row.SHA256[:]),
+	}
 	if !row.Saga.IsZero() {
 		out.SagaID = row.Saga.String()
 	}
@@ -82,8 +84,10 @@ func (a *API) stats(ctx context.Context, _ *struct{}) (*answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("count sagas: %w", err)
 	}
-	out := client.Stats{Live: s.Live, ByStatus: map[string]int64{}, ByCause: map[string]int64{}, ByDefinition: map[string]int64{},
-		WithAttention: s.WithAttention, Quarantined: s.Quarantined}
+	out := client.Stats{
+		Live: s.Live, ByStatus: map[string]int64{}, ByCause: map[string]int64{}, ByDefinition: map[string]int64{},
+		WithAttention: s.WithAttention, Quarantined: s.Quarantined,
+	}
 	for status, n := range s.ByStatus {
 		out.ByStatus[string(status)] = n
 	}

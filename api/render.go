@@ -30,8 +30,10 @@ func renderSaga(def *saga.Definition, in *saga.Instance, blocked []saga.BlockedO
 		out.Steps[i] = renderStep(&def.Steps[i], &in.Steps[i], sight)
 	}
 	for _, b := range blocked {
-		out.BlockedOn = append(out.BlockedOn, client.BlockedOn{Cause: string(b.Cause), Step: b.Step, Participant: b.Participant,
-			Verb: string(b.Verb), Attempt: b.Attempt, Reason: string(b.Reason), Message: b.Message, Since: b.Since, Until: moment(b.Until)})
+		out.BlockedOn = append(out.BlockedOn, client.BlockedOn{
+			Cause: string(b.Cause), Step: b.Step, Participant: b.Participant,
+			Verb: string(b.Verb), Attempt: b.Attempt, Reason: string(b.Reason), Message: b.Message, Since: b.Since, Until: moment(b.Until),
+		})
 	}
 	for _, at := range in.Attention {
 		out.Attention = append(out.Attention, client.Attention{Reason: string(at.Reason), Step: at.Step, Since: at.Since})

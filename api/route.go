@@ -148,8 +148,10 @@ func (a *API) responses(rt *route) map[string]*huma.Response {
 		codes = append(codes, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	for _, code := range codes {
-		out[strconv.Itoa(code)] = &huma.Response{Description: http.StatusText(code),
-			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}}
+		out[strconv.Itoa(code)] = &huma.Response{
+			Description: http.StatusText(code),
+			Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: problem}},
+		}
 	}
 	return out
 }

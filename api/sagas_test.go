@@ -100,9 +100,11 @@ func TestList_Filters(t *testing.T) {
 	require.Empty(t, got.Items[0].Steps[0].Output)
 	require.Equal(t, int64(7), *got.Count)
 	require.Nil(t, got.AtLeast)
-	require.Equal(t, orchestrator.SagaQuery{Tenant: "default", Saga: "order-placement", Statuses: []saga.Status{saga.Completed, saga.Running, saga.Suspended},
+	require.Equal(t, orchestrator.SagaQuery{
+		Tenant: "default", Saga: "order-placement", Statuses: []saga.Status{saga.Completed, saga.Running, saga.Suspended},
 		Attention: "any", BlockedOn: saga.CauseReply, Key: "A-1001", Labels: map[string]string{"a": "b", "c": "d:e"},
-		CreatedAfter: testTime, CreatedBefore: testTime.Add(24 * time.Hour), Limit: 3, Count: true}, b.engine.reader.queries[0])
+		CreatedAfter: testTime, CreatedBefore: testTime.Add(24 * time.Hour), Limit: 3, Count: true,
+	}, b.engine.reader.queries[0])
 
 	w = b.do(t, exchange{method: "GET", path: "/v1/sagas" + query + "&cursor=" + got.NextCursor})
 	answerIn[client.SagaList](t, w, http.StatusOK)
@@ -192,8 +194,10 @@ func TestGraph_HasPlacesAndStates(t *testing.T) {
 func TestGraph_DrawsAsFewEdgesAsTell(t *testing.T) {
 	t.Parallel()
 	step := func(name string, after ...int) saga.Step {
-		return saga.Step{Name: name, Participant: "p", Command: "Do.v1", Kind: saga.Compensatable, EffectNone: true, After: after, Timeout: time.Second,
-			Retry: saga.Retry{MaxAttempts: 1, Initial: time.Second, Multiplier: 1, Max: time.Second}}
+		return saga.Step{
+			Name: name, Participant: "p", Command: "Do.v1", Kind: saga.Compensatable, EffectNone: true, After: after, Timeout: time.Second,
+			Retry: saga.Retry{MaxAttempts: 1, Initial: time.Second, Multiplier: 1, Max: time.Second},
+		}
 	}
 	def := &saga.Definition{Name: "d", Version: 1, Steps: []saga.Step{step("a"), step("b", 0), step("c", 0), step("d", 0, 1, 2)}}
 	require.Empty(t, def.Link())

@@ -29,8 +29,10 @@ type testBundle struct {
 func setup(t testing.TB, change ...func(*Config)) *testBundle {
 	t.Helper()
 	b := &testBundle{engine: newFake(t), hub: NewHub(), logs: &bytes.Buffer{}}
-	cfg := Config{Engine: b.engine, Hub: b.hub, Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: b.logs}, nil)),
-		CommandTopic: func(p string) string { return p + ".commands" }, Version: "test"}
+	cfg := Config{
+		Engine: b.engine, Hub: b.hub, Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: b.logs}, nil)),
+		CommandTopic: func(p string) string { return p + ".commands" }, Version: "test",
+	}
 	for _, c := range change {
 		c(&cfg)
 	}

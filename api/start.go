@@ -107,8 +107,10 @@ func (a *API) readStart(in *startInput) (req orchestrator.StartRequest, err erro
 	if len(body.Input) == 0 {
 		body.Input = []byte("null")
 	}
-	return orchestrator.StartRequest{Saga: body.Saga, Version: body.Version, Key: body.Key, Input: body.Input, Labels: body.Labels,
-		Reuse: orchestrator.Reuse(body.Reuse), Link: link, IdempotencyKey: in.IdempotencyKey}, nil
+	return orchestrator.StartRequest{
+		Saga: body.Saga, Version: body.Version, Key: body.Key, Input: body.Input, Labels: body.Labels,
+		Reuse: orchestrator.Reuse(body.Reuse), Link: link, IdempotencyKey: in.IdempotencyKey,
+	}, nil
 }
 
 // plainName reports whether s is a name as in design section 2.
@@ -174,8 +176,10 @@ func (a *API) startAnswer(ctx context.Context, started *orchestrator.Started, la
 		}
 		return (&answer{status: http.StatusOK, body: s}).with("ETag", client.ETag(s.Revision)), nil
 	}
-	body := client.Started{ID: started.ID.String(), Saga: started.Saga, Version: started.Version, Key: started.Key, Tenant: started.Tenant,
-		Status: client.Status(started.Status), Revision: started.Revision, CreatedAt: started.CreatedAt}
+	body := client.Started{
+		ID: started.ID.String(), Saga: started.Saga, Version: started.Version, Key: started.Key, Tenant: started.Tenant,
+		Status: client.Status(started.Status), Revision: started.Revision, CreatedAt: started.CreatedAt,
+	}
 	if last.status != "" {
 		body.Status, body.Revision = client.Status(last.status), last.revision
 	}

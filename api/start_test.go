@@ -19,8 +19,10 @@ func startBodyOf(input string) string { return `{"saga":"order-placement","input
 func TestStart_Answers202WithLocation(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	w := b.do(t, exchange{method: "POST", path: "/v1/sagas", header: map[string]string{"Idempotency-Key": "k1", "X-Request-Id": "req-1"},
-		body: `{"saga":"order-placement","version":1,"key":"A-1001","labels":{"a":"b"},"reuse":"allow","input":{"n":1e400, "m": 1.10}}`})
+	w := b.do(t, exchange{
+		method: "POST", path: "/v1/sagas", header: map[string]string{"Idempotency-Key": "k1", "X-Request-Id": "req-1"},
+		body: `{"saga":"order-placement","version":1,"key":"A-1001","labels":{"a":"b"},"reuse":"allow","input":{"n":1e400, "m": 1.10}}`,
+	})
 	got := answerIn[client.Started](t, w, http.StatusAccepted)
 	require.Equal(t, b.engine.started.ID.String(), got.ID)
 	require.Equal(t, "/v1/sagas/"+got.ID, w.Header().Get("Location"))
@@ -28,8 +30,10 @@ func TestStart_Answers202WithLocation(t *testing.T) {
 	req := b.engine.lastStart(t)
 	require.Equal(t, `{"n":1e400, "m": 1.10}`, string(req.Input), "S22: the bytes are what was sent")
 	req.Input = nil
-	require.Equal(t, orchestrator.StartRequest{Tenant: "default", Saga: "order-placement", Version: 1, Key: "A-1001", Labels: map[string]string{"a": "b"},
-		Reuse: orchestrator.ReuseAllow, By: "anonymous", RequestID: "req-1", IdempotencyKey: "k1"}, req)
+	require.Equal(t, orchestrator.StartRequest{
+		Tenant: "default", Saga: "order-placement", Version: 1, Key: "A-1001", Labels: map[string]string{"a": "b"},
+		Reuse: orchestrator.ReuseAllow, By: "anonymous", RequestID: "req-1", IdempotencyKey: "k1",
+	}, req)
 }
 
 func TestStart_ReplayAndExisting(t *testing.T) {
@@ -167,22 +171,28 @@ func TestProblems_OfTheEngine(t *testing.T) {
 		check  func(t *testing.T, p client.Problem, h http.Header)
 	}{
 		"UnknownSaga": {err: fmt.Errorf("x: %w", orchestrator.ErrUnknownSagaType), status: 404, code: "unknown_saga"},
-		"Input": {err: &orchestrator.InputError{Message: "the input does not fit", Fields: []orchestrator.FieldError{{Path: "input/a", Message: "is wrong"}, {Path: "key", Message: "too"}}},
+		"Input": {
+			err:    &orchestrator.InputError{Message: "the input does not fit", Fields: []orchestrator.FieldError{{Path: "input/a", Message: "is wrong"}, {Path: "key", Message: "too"}}},
 			status: 422, code: "invalid", check: func(t *testing.T, p client.Problem, _ http.Header) {
 				require.Equal(t, []client.FieldError{{Path: "body.input/a", Message: "is wrong"}, {Path: "body.key", Message: "too"}}, p.Errors)
-			}},
+			},
+		},
 		"TooLarge": {err: &orchestrator.TooLargeError{Limit: 5}, status: 413, code: "too_large"},
-		"KeyInUse": {err: &orchestrator.KeyInUseError{Key: "A", ID: id, Status: saga.Suspended, Why: "a live saga has it"}, status: 409, code: "key_in_use",
+		"KeyInUse": {
+			err: &orchestrator.KeyInUseError{Key: "A", ID: id, Status: saga.Suspended, Why: "a live saga has it"}, status: 409, code: "key_in_use",
 			check: func(t *testing.T, p client.Problem, _ http.Header) {
 				require.Equal(t, id.String(), p.SagaID)
 				require.Equal(t, client.Suspended, p.Saga)
-			}},
+			},
+		},
 		"Idempotency": {err: orchestrator.ErrIdempotency, status: 422, code: "idempotency_key_reused"},
-		"Overloaded": {err: &orchestrator.OverloadedError{Why: "full", RetryAfter: 1500 * time.Millisecond}, status: 503, code: "overloaded",
+		"Overloaded": {
+			err: &orchestrator.OverloadedError{Why: "full", RetryAfter: 1500 * time.Millisecond}, status: 503, code: "overloaded",
 			check: func(t *testing.T, p client.Problem, h http.Header) {
 				require.True(t, p.Retryable)
 				require.Equal(t, "2", h.Get("Retry-After"))
-			}},
+			},
+		},
 		"Stopping": {err: orchestrator.ErrStopping, status: 503, code: "stopping", check: func(t *testing.T, p client.Problem, h http.Header) {
 			require.True(t, p.Retryable)
 			require.Equal(t, "1", h.Get("Retry-After"))

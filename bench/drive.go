@@ -39,9 +39,11 @@ type driver struct {
 
 func drive(ctx context.Context, s settings, base, brokers string, inFlight int) (round, error) {
 	conns := min(inFlight, posters)
-	d := &driver{base: base, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns}, Timeout: 30 * time.Second},
+	d := &driver{
+		base: base, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns}, Timeout: 30 * time.Second},
 		body:    []byte(`{"saga":"three-steps","input":{"order_id":"a-1","customer_id":"c-1","amount_cents":4200,"note":"` + strings.Repeat("x", 320) + `"}}`),
-		latency: hdrhistogram.New(1, 120_000_000, 3)}
+		latency: hdrhistogram.New(1, 120_000_000, 3),
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stopTail, err := d.tail(brokers)

@@ -30,8 +30,10 @@ func engineRound(ctx context.Context, s settings, p programs, sv *servers, inFli
 	if err != nil {
 		return round{}, err
 	}
-	env := []string{"SKALD_DATABASE_URL=" + db, "SKALD_KAFKA_BROKERS=" + sv.kafka, "SKALD_HTTP_ADDR=" + addr, "SKALD_ADMIN_ADDR=", "SKALD_LOG_LEVEL=warn",
-		"SKALD_DATA_DIR=" + work}
+	env := []string{
+		"SKALD_DATABASE_URL=" + db, "SKALD_KAFKA_BROKERS=" + sv.kafka, "SKALD_HTTP_ADDR=" + addr, "SKALD_ADMIN_ADDR=", "SKALD_LOG_LEVEL=warn",
+		"SKALD_DATA_DIR=" + work,
+	}
 	for _, args := range [][]string{{"migrate", "up"}, {"topics", "ensure"}} {
 		cmd := exec.CommandContext(ctx, p.skald, args...)
 		cmd.Env = append(cmd.Environ(), env...)

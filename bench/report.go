@@ -26,8 +26,10 @@ type report struct {
 }
 
 func newReport(s settings) *report {
-	return &report{At: time.Now().UTC(), Command: fmt.Sprintf("make bench INFLIGHT=%s ROUNDS=%d", join(s.inFlight), s.rounds), CPUs: runtime.NumCPU(),
-		Floor: map[string][]round{}, Engine: map[string][]round{}, RatioToFloor: map[string]float64{}, FloorRate: map[string]float64{}, EngineRate: map[string]float64{}}
+	return &report{
+		At: time.Now().UTC(), Command: fmt.Sprintf("make bench INFLIGHT=%s ROUNDS=%d", join(s.inFlight), s.rounds), CPUs: runtime.NumCPU(),
+		Floor: map[string][]round{}, Engine: map[string][]round{}, RatioToFloor: map[string]float64{}, FloorRate: map[string]float64{}, EngineRate: map[string]float64{},
+	}
 }
 
 func join(ns []int) string {

@@ -141,8 +141,10 @@ func (e *Engine) PutDefinition(ctx context.Context, tenant string, src []byte, a
 
 // SetDefinitionState activates or retires a version; ErrNotFound.
 func (e *Engine) SetDefinitionState(ctx context.Context, tenant, name string, version int, state DefinitionState, by, reason, requestID string) error {
-	err := e.cfg.Definitions.SetDefinitionState(ctx, tenant, name, version, state, Audit{Tenant: tenant, Actor: by, Action: "definition." + string(state),
-		Target: fmt.Sprintf("%s@%d", name, version), Reason: reason, RequestID: requestID})
+	err := e.cfg.Definitions.SetDefinitionState(ctx, tenant, name, version, state, Audit{
+		Tenant: tenant, Actor: by, Action: "definition." + string(state),
+		Target: fmt.Sprintf("%s@%d", name, version), Reason: reason, RequestID: requestID,
+	})
 	e.registry.forget(tenant, name)
 	return err
 }

@@ -97,8 +97,10 @@ func (r *relay) refused(ctx context.Context, row OutboxRow, record Record, cause
 	if verb == saga.Probe {
 		verb = saga.Execute
 	}
-	err := r.intake.Put(ctx, laneReplies, &item{id: record.Saga, event: saga.Event{ID: row.Batch.String(), Body: saga.PublishRefused{Step: record.Step,
-		Verb: verb, Edition: record.Edition, Attempt: record.Attempt, MaybeSent: row.MaybeSent, Message: cause.Error()}}})
+	err := r.intake.Put(ctx, laneReplies, &item{id: record.Saga, event: saga.Event{ID: row.Batch.String(), Body: saga.PublishRefused{
+		Step: record.Step,
+		Verb: verb, Edition: record.Edition, Attempt: record.Attempt, MaybeSent: row.MaybeSent, Message: cause.Error(),
+	}}})
 	if err != nil { // stopping: the attempt times out, is sent again and refused again
 		r.log.WarnContext(ctx, "a refused record is told to its saga later", "saga_id", record.Saga, "error", err)
 	}

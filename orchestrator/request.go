@@ -60,8 +60,10 @@ func (e *Engine) startItem(ctx context.Context, req *StartRequest) (*item, error
 		shard = saga.ShardOf(req.Tenant, req.Saga, key)
 	}
 	id := saga.NewID(e.clock.Now(), shard, e.random.Uint64())
-	return &item{id: id, start: req, def: def, hash: hash, event: saga.Event{ID: req.RequestID, Body: saga.Started{ID: id, Tenant: req.Tenant,
-		Key: key, Input: req.Input, Labels: labels, Link: req.Link, By: req.By}}}, nil
+	return &item{id: id, start: req, def: def, hash: hash, event: saga.Event{ID: req.RequestID, Body: saga.Started{
+		ID: id, Tenant: req.Tenant,
+		Key: key, Input: req.Input, Labels: labels, Link: req.Link, By: req.By,
+	}}}, nil
 }
 
 // Check validates a start against its definition, and works out its labels and business key. The error is an *InputError that

@@ -26,8 +26,10 @@ func (c *committer) applyStart(ctx context.Context, tx Tx, f *forming, it *item,
 		it.fail(err)
 		return nil
 	}
-	c.reply(f, it, answer{Started: &Started{ID: it.id, Saga: req.Saga, Version: it.def.Version, Key: req.Key, Tenant: req.Tenant,
-		Status: d.Next.Status, Revision: 1, CreatedAt: d.Next.CreatedAt}})
+	c.reply(f, it, answer{Started: &Started{
+		ID: it.id, Saga: req.Saga, Version: it.def.Version, Key: req.Key, Tenant: req.Tenant,
+		Status: d.Next.Status, Revision: 1, CreatedAt: d.Next.CreatedAt,
+	}})
 	return nil
 }
 
@@ -67,8 +69,10 @@ func (c *committer) keyTaken(ctx context.Context, tx Tx, f *forming, it *item, g
 		}
 	}
 	same := got.Hash == mine.Hash
-	found := answer{Started: &Started{ID: got.ID, Saga: in.Saga, Version: in.Version, Key: req.Key, Tenant: req.Tenant, Status: in.Status,
-		Revision: in.Revision, CreatedAt: in.CreatedAt, Existing: true}}
+	found := answer{Started: &Started{
+		ID: got.ID, Saga: in.Saga, Version: in.Version, Key: req.Key, Tenant: req.Tenant, Status: in.Status,
+		Revision: in.Revision, CreatedAt: in.CreatedAt, Existing: true,
+	}}
 	use := func(why string) answer {
 		return answer{KeyInUse: &KeyInUseError{Key: req.Key, ID: got.ID, Status: in.Status, Why: why}}
 	}
@@ -110,7 +114,9 @@ func (c *committer) applyAct(f *forming, w *working, it *item) {
 		f.answers = append(f.answers, func() { it.fail(err) })
 		return
 	}
-	f.batch.Audit = append(f.batch.Audit, Audit{Tenant: req.Tenant, Actor: req.Act.By, Action: "saga." + string(req.Act.Action), Saga: req.ID,
-		Target: req.Act.Step, Reason: req.Act.Reason, RequestID: req.RequestID, Before: before, After: w.in.Revision})
+	f.batch.Audit = append(f.batch.Audit, Audit{
+		Tenant: req.Tenant, Actor: req.Act.By, Action: "saga." + string(req.Act.Action), Saga: req.ID,
+		Target: req.Act.Step, Reason: req.Act.Reason, RequestID: req.RequestID, Before: before, After: w.in.Revision,
+	})
 	c.reply(f, it, answer{Acted: &Acted{ID: req.ID, Status: w.in.Status, Revision: w.in.Revision, Pending: d.Pending, Changed: d.Outcome == saga.Applied, Why: d.Why}})
 }

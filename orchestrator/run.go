@@ -46,8 +46,10 @@ func (e *Engine) Workers() []Worker {
 
 // New makes an engine; nothing runs before Run. It fails when something required is missing.
 func New(cfg Config) (*Engine, error) {
-	for name, missing := range map[string]bool{"Store": cfg.Store == nil, "Reader": cfg.Reader == nil, "Definitions": cfg.Definitions == nil,
-		"Broker": cfg.Broker == nil, "Encoder": cfg.Encoder == nil} {
+	for name, missing := range map[string]bool{
+		"Store": cfg.Store == nil, "Reader": cfg.Reader == nil, "Definitions": cfg.Definitions == nil,
+		"Broker": cfg.Broker == nil, "Encoder": cfg.Encoder == nil,
+	} {
 		if missing {
 			return nil, fmt.Errorf("make engine: %s is missing", name)
 		}
@@ -72,8 +74,10 @@ func Assemble(cfg Config, ports Ports) *Engine {
 	e := &Engine{cfg: cfg, clock: clock, random: random, intake: intake, outgoing: out, health: &health{now: clock.Now}, registry: newRegistry(cfg.Definitions, clock)}
 	pending := &acks{}
 	timers := newTimers(clock, ports.Signal(), intake)
-	e.committer = &committer{cfg: &e.cfg, store: cfg.Store, encoder: cfg.Encoder, log: cfg.Logger, observer: cfg.Observer, clock: clock, random: random,
-		registry: e.registry, intake: intake, outgoing: out, acks: pending, timers: timers, health: e.health, mark: cfg.Broker.Mark}
+	e.committer = &committer{
+		cfg: &e.cfg, store: cfg.Store, encoder: cfg.Encoder, log: cfg.Logger, observer: cfg.Observer, clock: clock, random: random,
+		registry: e.registry, intake: intake, outgoing: out, acks: pending, timers: timers, health: e.health, mark: cfg.Broker.Mark,
+	}
 	e.relay = &relay{broker: cfg.Broker, queue: out, intake: intake, acks: pending, clock: clock, observer: cfg.Observer, health: e.health, log: cfg.Logger}
 	e.workers = []worker{
 		&receiver{broker: cfg.Broker, intake: intake, clock: clock, health: e.health, log: cfg.Logger},

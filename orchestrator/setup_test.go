@@ -91,8 +91,10 @@ func config(t *testing.T, store orchestrator.Store, reader orchestrator.Reader, 
 	t.Helper()
 	keys, err := wire.NewKeyring(wire.Key{ID: "k1", Secret: []byte("0123456789abcdef0123456789abcdef")})
 	require.NoError(t, err)
-	return orchestrator.Config{Store: store, Reader: reader, Definitions: definitions, Broker: broker,
-		Encoder: kafka.NewCodec(wire.Topics{}, "test", keys), Logger: slog.New(slog.NewTextHandler(logWriter{t}, nil))}
+	return orchestrator.Config{
+		Store: store, Reader: reader, Definitions: definitions, Broker: broker,
+		Encoder: kafka.NewCodec(wire.Topics{}, "test", keys), Logger: slog.New(slog.NewTextHandler(logWriter{t}, nil)),
+	}
 }
 
 // turn commits what waits, once.
@@ -211,9 +213,11 @@ func (b *testBundle) outbox() int {
 
 // reply makes an answer to a step's first attempt.
 func reply(id saga.ID, step string, outcome saga.ReplyOutcome, change ...func(*orchestrator.Delivery)) orchestrator.Delivery {
-	d := orchestrator.Delivery{Saga: id, Tenant: tenant, ID: wire.RandomID().String(),
+	d := orchestrator.Delivery{
+		Saga: id, Tenant: tenant, ID: wire.RandomID().String(),
 		Reply: saga.Replied{Step: step, Verb: saga.Execute, Attempt: 1, Outcome: outcome, Value: json.RawMessage(`{}`)},
-		Raw:   orchestrator.Quarantined{Topic: "skald.replies", Value: []byte(`{}`), Key: []byte(id.String()), Saga: id, Tenant: tenant}}
+		Raw:   orchestrator.Quarantined{Topic: "skald.replies", Value: []byte(`{}`), Key: []byte(id.String()), Saga: id, Tenant: tenant},
+	}
 	for _, c := range change {
 		c(&d)
 	}

@@ -27,8 +27,10 @@ func TestStart_IsStoredBeforeItIsAnsweredAndPublishedAfterwards(t *testing.T) {
 	require.Equal(t, 1, a.times)
 	require.NoError(t, a.err)
 	in := b.saga(a.got.ID)
-	require.Equal(t, orchestrator.Started{ID: in.ID, Saga: "order", Version: 1, Key: "A-1", Tenant: tenant, Status: saga.Running, Revision: 1,
-		CreatedAt: in.CreatedAt}, a.got)
+	require.Equal(t, orchestrator.Started{
+		ID: in.ID, Saga: "order", Version: 1, Key: "A-1", Tenant: tenant, Status: saga.Running, Revision: 1,
+		CreatedAt: in.CreatedAt,
+	}, a.got)
 	require.Equal(t, saga.ShardOf(tenant, "order", "A-1"), in.ID.Shard())
 	require.Empty(t, b.broker.commands())
 	b.publish()

@@ -79,8 +79,10 @@ func (c Claim) key() Claim { return Claim{Kind: c.Kind, Tenant: c.Tenant, Saga: 
 func (c *committer) form(tx Tx) *forming {
 	at := tx.At()
 	id := saga.BatchID(saga.NewID(at, uint16(c.random.Uint64()), c.random.Uint64()))
-	return &forming{batch: Batch{ID: id, RetryIn: retryIn}, at: at, holds: tx.Holds(), encoder: c.encoder, log: c.log,
-		jitter: func() float64 { return float64(c.random.Uint64()>>11) / (1 << 53) }, sagas: map[saga.ID]*working{}}
+	return &forming{
+		batch: Batch{ID: id, RetryIn: retryIn}, at: at, holds: tx.Holds(), encoder: c.encoder, log: c.log,
+		jitter: func() float64 { return float64(c.random.Uint64()>>11) / (1 << 53) }, sagas: map[saga.ID]*working{},
+	}
 }
 
 // finish commits. An unknown outcome is resolved by the batch id that the facts carry; nothing is promised before that (S1).
@@ -137,6 +139,8 @@ func (c *committer) after(ctx context.Context, f *forming, events int, took time
 	for _, answer := range f.answers {
 		answer()
 	}
-	c.observer.Committed(BatchStats{Events: events, Sagas: len(changed), Facts: facts, Records: len(f.batch.Outbox), Ignored: f.ignored,
-		Quarantined: f.rejected, Took: took}, changed)
+	c.observer.Committed(BatchStats{
+		Events: events, Sagas: len(changed), Facts: facts, Records: len(f.batch.Outbox), Ignored: f.ignored,
+		Quarantined: f.rejected, Took: took,
+	}, changed)
 }

@@ -61,8 +61,10 @@ func readError(resp *http.Response) error {
 		return fmt.Errorf("read the answer %s: %w", resp.Status, err)
 	}
 	if json.Unmarshal(body, &e.Problem) != nil || e.Code == "" {
-		e.Problem = Problem{Title: http.StatusText(resp.StatusCode), Code: "http_" + strconv.Itoa(resp.StatusCode),
-			Detail: strings.TrimSpace(string(body[:min(len(body), 500)])), Retryable: resp.StatusCode >= 500}
+		e.Problem = Problem{
+			Title: http.StatusText(resp.StatusCode), Code: "http_" + strconv.Itoa(resp.StatusCode),
+			Detail: strings.TrimSpace(string(body[:min(len(body), 500)])), Retryable: resp.StatusCode >= 500,
+		}
 	}
 	e.Status = resp.StatusCode
 	return e

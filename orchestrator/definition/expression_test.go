@@ -214,8 +214,10 @@ func TestBare(t *testing.T) {
 		{"KeyEmpty", `"key"`, `"input.items[0].sku.matches('q') ? 'x' : ''"`, "", "is 0 bytes long: want 1 to 512"},
 		{"KeyFraction", `"key"`, `"input.price"`, "", "gives 1.10: want text or a whole number"},
 		{"KeyObject", `"key"`, `"input.map"`, "", "want text or a whole number"},
-		{"Labels", `"labels"`, `{"z": "${input.price}", "a": "${input.text}", "c": "is ${input.yes}", "gone": "${input.no}", "cel": "${input.int + 1}"}`,
-			`{"a":"a \"b\" \u00e4\n","c":"is true","cel":"2","z":"1.10"}`, ""},
+		{
+			"Labels", `"labels"`, `{"z": "${input.price}", "a": "${input.text}", "c": "is ${input.yes}", "gone": "${input.no}", "cel": "${input.int + 1}"}`,
+			`{"a":"a \"b\" \u00e4\n","c":"is true","cel":"2","z":"1.10"}`, "",
+		},
 		{"LabelsObject", `"labels"`, `{"a": "${input.map}"}`, "", "labels.a: want text"},
 		{"LabelsNone", `"labels"`, `{}`, `{}`, ""},
 	} {
@@ -246,14 +248,18 @@ func TestCondition(t *testing.T) {
 		require.NoError(t, err)
 		return d.Steps[0].When.Eval(testScope())
 	}
-	for expression, want := range map[string]string{"input.yes": "true", "!input.yes": "false", "input.int > 0": "true", "false": "false",
-		"input.?no.orValue(false)": "false", "input.none == null || input.none > 5": "true"} {
+	for expression, want := range map[string]string{
+		"input.yes": "true", "!input.yes": "false", "input.int > 0": "true", "false": "false",
+		"input.?no.orValue(false)": "false", "input.none == null || input.none > 5": "true",
+	} {
 		got, err := when(t, expression)
 		require.NoError(t, err)
 		require.Equal(t, want, string(got), expression)
 	}
-	for expression, want := range map[string]string{"input.no": "gives null: want true or false", "input.int": "gives 1: want true or false",
-		"input.int / 0 > 1": "division by zero"} {
+	for expression, want := range map[string]string{
+		"input.no": "gives null: want true or false", "input.int": "gives 1: want true or false",
+		"input.int / 0 > 1": "division by zero",
+	} {
 		_, err := when(t, expression)
 		require.ErrorContains(t, err, want)
 		require.ErrorContains(t, err, "steps[0].when: ")

@@ -72,8 +72,10 @@ type policy struct {
 }
 
 func (r *reader) defaults() policy {
-	p := policy{TimeoutDefault, saga.Retry{MaxAttempts: MaxAttemptsDefault, Initial: InitialDefault,
-		Multiplier: MultiplierDefault, Max: MaxDefault, Jitter: JitterDefault}}
+	p := policy{TimeoutDefault, saga.Retry{
+		MaxAttempts: MaxAttemptsDefault, Initial: InitialDefault,
+		Multiplier: MultiplierDefault, Max: MaxDefault, Jitter: JitterDefault,
+	}}
 	n := r.root.get("defaults")
 	if n == nil || !r.known(n, "defaults", "defaults", "timeout", "retry") {
 		return p

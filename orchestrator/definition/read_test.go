@@ -118,8 +118,10 @@ steps:
 	d, err = Read("x", []byte("saga: x\nversion: 1\nsteps: [{name: a, participant: p, command: A.v1, effect: none}]"))
 	require.NoError(t, err)
 	require.Equal(t, TimeoutDefault, d.Steps[0].Timeout)
-	require.Equal(t, saga.Retry{MaxAttempts: MaxAttemptsDefault, Initial: InitialDefault, Multiplier: MultiplierDefault, Max: MaxDefault,
-		Jitter: JitterDefault}, d.Steps[0].Retry)
+	require.Equal(t, saga.Retry{
+		MaxAttempts: MaxAttemptsDefault, Initial: InitialDefault, Multiplier: MultiplierDefault, Max: MaxDefault,
+		Jitter: JitterDefault,
+	}, d.Steps[0].Retry)
 	require.Zero(t, d.Deadline)
 	require.Nil(t, d.Key)
 	require.Nil(t, d.Output)

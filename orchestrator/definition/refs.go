@@ -244,9 +244,11 @@ func celMessage(message string) string {
 }
 
 func celNames() []string {
-	return []string{inputRoot, stepsRoot, outputRoot, "has", "size", "string", "int", "double", "uint", "bool", "timestamp", "duration",
+	return []string{
+		inputRoot, stepsRoot, outputRoot, "has", "size", "string", "int", "double", "uint", "bool", "timestamp", "duration",
 		"startsWith", "endsWith", "contains", "matches", "all", "exists", "exists_one", "map", "filter", "orValue", "or", "hasValue", "value",
-		"optMap", "optFlatMap", "type", "dyn", "bytes"}
+		"optMap", "optFlatMap", "type", "dyn", "bytes",
+	}
 }
 
 // hint explains an error of evaluation that CEL puts tersely.

@@ -61,8 +61,10 @@ func TestSchema_Shapes(t *testing.T) {
 		{"Empty", `true`, ``, []Violation{{"", "not JSON: EOF"}}},
 		{"HugeExponent", `{"properties": {"a": {"maximum": 5}}}`, `{"a": 1e1000000000}`, []Violation{{"/a", "1e1000000000: the exponent is beyond 1000"}}},
 		{"LargeButFine", `{"minimum": 1e400}`, `1e401`, nil},
-		{"BigIntegersCompareExactly", `{"maximum": 12345678901234567890}`, `12345678901234567891`,
-			[]Violation{{"", "maximum: got 1.2345678901234567×10¹⁹, want 1.2345678901234567×10¹⁹"}}},
+		{
+			"BigIntegersCompareExactly", `{"maximum": 12345678901234567890}`, `12345678901234567891`,
+			[]Violation{{"", "maximum: got 1.2345678901234567×10¹⁹, want 1.2345678901234567×10¹⁹"}},
+		},
 		{"FormatIsAnAnnotation", `{"format": "email"}`, `"nobody"`, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -130,8 +130,10 @@ func headerOf(r orchestrator.Record, key string) string {
 
 func TestCodec_EventOfAPayloadThatIsNoJSON(t *testing.T) {
 	t.Parallel()
-	r := sampleCodec(t).Event(sampleInstance(), saga.Fact{Seq: 1, Type: saga.SagaStarted, Sequence: 1, Output: json.RawMessage(`{`),
-		Start: &saga.Start{Saga: "order-placement", Input: json.RawMessage(`{`)}})
+	r := sampleCodec(t).Event(sampleInstance(), saga.Fact{
+		Seq: 1, Type: saga.SagaStarted, Sequence: 1, Output: json.RawMessage(`{`),
+		Start: &saga.Start{Saga: "order-placement", Input: json.RawMessage(`{`)},
+	})
 	require.True(t, json.Valid(r.Value))
 	require.Contains(t, string(r.Value), `"order-placement"`)
 }

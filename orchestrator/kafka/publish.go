@@ -49,8 +49,10 @@ func (p *publisher) publish(ctx context.Context, records []orchestrator.Record) 
 	for i := range records {
 		msg := message(&records[i])
 		if size := msg.ByteSize(2); size > p.maxMessageBytes {
-			out[i] = orchestrator.Published{Outcome: orchestrator.PublishRefused,
-				Err: fmt.Errorf("%w: %d bytes, at most %d are sent", ErrTooLarge, size, p.maxMessageBytes)}
+			out[i] = orchestrator.Published{
+				Outcome: orchestrator.PublishRefused,
+				Err:     fmt.Errorf("%w: %d bytes, at most %d are sent", ErrTooLarge, size, p.maxMessageBytes),
+			}
 			continue
 		}
 		messages = append(messages, msg)

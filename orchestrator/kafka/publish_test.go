@@ -276,8 +276,10 @@ func TestForGood(t *testing.T) {
 	for _, err := range []error{sarama.ErrMessageSizeTooLarge, sarama.ErrInvalidRecord, sarama.ConfigurationError("too large"), sarama.PacketEncodingError{Info: "x"}} {
 		require.True(t, forGood(fmt.Errorf("publish: %w", err)), "%v", err)
 	}
-	for _, err := range []error{sarama.ErrTopicAuthorizationFailed, sarama.ErrUnknownTopicOrPartition, sarama.ErrNotEnoughReplicas,
-		sarama.ErrClusterAuthorizationFailed, sarama.ErrOutOfBrokers, context.Canceled, ErrStalled, nil} {
+	for _, err := range []error{
+		sarama.ErrTopicAuthorizationFailed, sarama.ErrUnknownTopicOrPartition, sarama.ErrNotEnoughReplicas,
+		sarama.ErrClusterAuthorizationFailed, sarama.ErrOutOfBrokers, context.Canceled, ErrStalled, nil,
+	} {
 		require.False(t, forGood(err), "%v", err)
 	}
 }

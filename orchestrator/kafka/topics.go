@@ -143,11 +143,12 @@ const (
 
 // compressed answers false where it may not look.
 func compressed(admin sarama.ClusterAdmin, topic string) bool {
-	entries, err := admin.DescribeConfig(sarama.ConfigResource{
-		Type: sarama.TopicResource, Name: topic, ConfigNames: []string{compressionType},
-	})
-	return err == nil && slices.ContainsFunc(entries, func(e sarama.ConfigEntry) bool {
-		return e.Name == compressionType && e.Value != uncompressed
+	resource := sarama.ConfigResource{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{compressionType}}
+	results, err := admin.DescribeConfigs([]*sarama.ConfigResource{&resource}, sarama.DescribeConfigsOptions{})
+	return err == nil && slices.ContainsFunc(results, func(r *sarama.ConfigResourceResult) bool {
+		return slices.ContainsFunc(r.Configs, func(e sarama.ConfigEntry) bool {
+			return e.Name == compressionType && e.Value != uncompressed
+		})
 	})
 }
 

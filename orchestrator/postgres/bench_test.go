@@ -26,8 +26,10 @@ func BenchmarkTransition(b *testing.B) {
 			ids := make([]saga.ID, sagas)
 			for i := range state {
 				ids[i] = saga.NewID(now.Add(time.Duration(i)*time.Millisecond), uint16(rand.Uint32()), rand.Uint64())
-				state[i] = saga.Instance{ID: ids[i], Tenant: "default", Saga: "bench", Version: 1, Status: saga.Running, CreatedAt: now,
-					Input: payload, Steps: make([]saga.StepState, 3)}
+				state[i] = saga.Instance{
+					ID: ids[i], Tenant: "default", Saga: "bench", Version: 1, Status: saga.Running, CreatedAt: now,
+					Input: payload, Steps: make([]saga.StepState, 3),
+				}
 			}
 			var settled []orchestrator.Settled
 			step := func(load []saga.ID) {
@@ -40,8 +42,10 @@ func BenchmarkTransition(b *testing.B) {
 					in.Revision++
 					in.Seq += 2
 					in.Steps[0] = saga.StepState{Status: saga.InFlight, Effect: saga.EffectPossible, Forward: saga.Leg{Created: true, Payload: payload, Batch: batch.ID, Index: i}}
-					batch.Writes = append(batch.Writes, orchestrator.Write{Next: *in, WakeAt: now.Truncate(10 * time.Second).Add(time.Minute),
-						Facts: []saga.Fact{{Seq: in.Seq - 1, At: now, Type: saga.StepSucceeded, Output: payload}, {Seq: in.Seq, At: now, Type: saga.StepStarted, Payload: payload, Batch: batch.ID, Index: i}}})
+					batch.Writes = append(batch.Writes, orchestrator.Write{
+						Next: *in, WakeAt: now.Truncate(10 * time.Second).Add(time.Minute),
+						Facts: []saga.Fact{{Seq: in.Seq - 1, At: now, Type: saga.StepSucceeded, Output: payload}, {Seq: in.Seq, At: now, Type: saga.StepStarted, Payload: payload, Batch: batch.ID, Index: i}},
+					})
 					rec := orchestrator.Record{Kind: orchestrator.RecordCommand, Topic: "bench.commands", Key: []byte(in.ID.String()), Value: payload, Saga: in.ID, Step: "one", Verb: saga.Execute, Attempt: 1}
 					for h := range 16 {
 						rec.Headers = append(rec.Headers, orchestrator.Header{Key: fmt.Sprintf("ce_header%d", h), Value: []byte("some-header-value")})

@@ -137,8 +137,10 @@ func filters(q *orchestrator.SagaQuery) (sagaFilters, error) {
 		s := string(text)
 		labels = &s
 	}
-	f := sagaFilters{q.Tenant, lowerID(q), nil, q.Saga, statuses, string(q.BlockedOn), q.Attention, labels,
-		timestampOrNull(q.CreatedAfter), timestampOrNull(q.CreatedBefore), nil}
+	f := sagaFilters{
+		q.Tenant, lowerID(q), nil, q.Saga, statuses, string(q.BlockedOn), q.Attention, labels,
+		timestampOrNull(q.CreatedAfter), timestampOrNull(q.CreatedBefore), nil,
+	}
 	if q.Key != "" {
 		f = append(f, q.Key)
 	}

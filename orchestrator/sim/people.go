@@ -55,8 +55,10 @@ func (p *people) registerDefinitions() {
 		}
 		def := source.Definition
 		p.defs[def.Name] = def
-		if _, err := p.w.store.PutDefinition(context.Background(), orchestrator.DefinitionRow{Tenant: "default", Name: def.Name, Version: def.Version,
-			State: orchestrator.DefinitionActive, Hash: def.Hash, Content: source.JSON, Source: []byte(src)}, orchestrator.Audit{Tenant: "default", Actor: "sim", Action: "definition.put", Reason: "sim"}); err != nil {
+		if _, err := p.w.store.PutDefinition(context.Background(), orchestrator.DefinitionRow{
+			Tenant: "default", Name: def.Name, Version: def.Version,
+			State: orchestrator.DefinitionActive, Hash: def.Hash, Content: source.JSON, Source: []byte(src),
+		}, orchestrator.Audit{Tenant: "default", Actor: "sim", Action: "definition.put", Reason: "sim"}); err != nil {
 			panic(err)
 		}
 	}

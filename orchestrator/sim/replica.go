@@ -25,8 +25,10 @@ func (r *replica) start() {
 	w := r.w
 	r.dead, r.open, r.tasks = false, map[*faultyTx]bool{}, nil
 	store := &faultyStore{Store: w.store, w: w, r: r}
-	r.engine = orchestrator.Assemble(orchestrator.Config{Store: store, Reader: w.store, Definitions: w.store, Broker: &replicaBroker{w.kafka, r}, Encoder: w.kafka.codec,
-		Logger: w.opt.Log.With("replica", r.name), BatchEvents: 1 + w.script.IntN(16)}, orchestrator.Ports{Clock: clock{w, r}, Random: w.draw, Signal: func() orchestrator.Signal { return &signal{w: w, r: r} }})
+	r.engine = orchestrator.Assemble(orchestrator.Config{
+		Store: store, Reader: w.store, Definitions: w.store, Broker: &replicaBroker{w.kafka, r}, Encoder: w.kafka.codec,
+		Logger: w.opt.Log.With("replica", r.name), BatchEvents: 1 + w.script.IntN(16),
+	}, orchestrator.Ports{Clock: clock{w, r}, Random: w.draw, Signal: func() orchestrator.Signal { return &signal{w: w, r: r} }})
 	for _, worker := range r.engine.Workers() {
 		before := len(w.tasks)
 		w.spawn(r, worker)

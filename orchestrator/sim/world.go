@@ -89,7 +89,7 @@ type call struct {
 
 // faults are the kinds of a seed, each with its chance per port call; a seed draws a subset of them (swarm testing).
 type faults struct {
-	kill, storeFails, commitUnknown, ackLost, produceLost, duplicate, busyStore, participantDies, silent, reject, fail, late float64
+	kill, storeFails, commitUnknown, ackLost, produceLost, duplicate, participantDies, silent, reject, fail, late float64
 }
 
 func (w *world) drawFaults() faults {
@@ -99,8 +99,10 @@ func (w *world) drawFaults() faults {
 		}
 		return p * (0.2 + 1.6*w.chance.Float64())
 	}
-	return faults{kill: on(0.002), storeFails: on(0.02), commitUnknown: on(0.05), ackLost: on(0.05), produceLost: on(0.05), duplicate: on(0.2),
-		participantDies: on(0.1), silent: on(0.05), reject: on(0.1), fail: on(0.2), late: on(0.1)}
+	return faults{
+		kill: on(0.002), storeFails: on(0.02), commitUnknown: on(0.05), ackLost: on(0.05), produceLost: on(0.05), duplicate: on(0.2),
+		participantDies: on(0.1), silent: on(0.05), reject: on(0.1), fail: on(0.2), late: on(0.1),
+	}
 }
 
 // hits reports whether a fault of that chance happens now, and counts it.
@@ -115,8 +117,10 @@ func (w *world) hits(kind string, p float64) bool {
 
 func newWorld(opt Options) *world {
 	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(opt.Seed, n)) }
-	w := &world{opt: opt, now: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), sched: stream(1), chance: stream(2), draw: stream(3), script: stream(4),
-		trace: sha256.New(), report: Report{Seed: opt.Seed, Faults: map[string]int{}, Outcomes: map[string]int{}}}
+	w := &world{
+		opt: opt, now: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), sched: stream(1), chance: stream(2), draw: stream(3), script: stream(4),
+		trace: sha256.New(), report: Report{Seed: opt.Seed, Faults: map[string]int{}, Outcomes: map[string]int{}},
+	}
 	if opt.KillAt == 0 && !opt.Calm {
 		w.faults = w.drawFaults()
 	}

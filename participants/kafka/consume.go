@@ -44,7 +44,11 @@ func (t *Transport) Consume(ctx context.Context, topic, group string, take func(
 
 // member is one membership, over as many generations as go without an error. lived says whether it had any.
 func (t *Transport) member(ctx context.Context, topic, group string, take func(participants.Delivery)) (lived bool, err error) {
-	g, err := sarama.NewConsumerGroup(t.config.Brokers, group, t.consumer)
+	config, err := t.config.consumer() // of its own: the sticky strategy keeps state, and a transport may be in several groups
+	if err != nil {
+		return false, err
+	}
+	g, err := sarama.NewConsumerGroup(t.config.Brokers, group, config)
 	if err != nil {
 		return false, fmt.Errorf("join group %s: %w", group, err)
 	}

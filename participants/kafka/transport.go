@@ -19,7 +19,6 @@ var ErrClosed = errors.New("kafka transport is closed")
 // process.
 type Transport struct {
 	config   Config
-	consumer *sarama.Config
 	client   sarama.Client // of the producer alone
 	producer sarama.AsyncProducer
 	drains   sync.WaitGroup // the two result channels' readers
@@ -35,8 +34,7 @@ func New(config Config) (*Transport, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	consumer, err := config.consumer()
-	if err != nil {
+	if _, err := config.consumer(); err != nil { // what is wrong is said at once
 		return nil, err
 	}
 	settings, err := config.producer()
@@ -51,7 +49,7 @@ func New(config Config) (*Transport, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("connect to kafka: start producer: %w", err), client.Close())
 	}
-	t := &Transport{config: config, consumer: consumer, client: client, producer: producer}
+	t := &Transport{config: config, client: client, producer: producer}
 	// Both channels are read from the start to the end: one that fills up stops the producer.
 	t.drains.Go(func() {
 		for m := range producer.Successes() {

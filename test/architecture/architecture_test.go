@@ -30,16 +30,22 @@ type rule struct {
 
 func rules() []rule {
 	return []rule{
-		{folder: "orchestrator/saga", std: true, never: []string{"context", "log", "log/slog", "net", "net/http", "os", "math/rand", "math/rand/v2", "sync", "io"},
-			why: "the domain is pure: a clock, a log, a lock or I/O in it would make the same inputs give two Decisions"},
+		{
+			folder: "orchestrator/saga", std: true, never: []string{"context", "log", "log/slog", "net", "net/http", "os", "math/rand", "math/rand/v2", "sync", "io"},
+			why: "the domain is pure: a clock, a log, a lock or I/O in it would make the same inputs give two Decisions",
+		},
 		{folder: "participants/wire", std: true, why: "other teams' services import the protocol; it must cost them nothing"},
 		{folder: "participants", but: []string{"participants/internal/pgtest"}, may: []string{"participants/..."}, why: "the SDK is what other teams import; the engine must not come along"},
-		{folder: "orchestrator", but: []string{"orchestrator/sim", "orchestrator/storetest"},
-			may: []string{"orchestrator/...", "participants/wire"}, why: "the engine does not know its drivers (cmd, api) nor the participants' SDK"},
+		{
+			folder: "orchestrator", but: []string{"orchestrator/sim", "orchestrator/storetest"},
+			may: []string{"orchestrator/...", "participants/wire"}, why: "the engine does not know its drivers (cmd, api) nor the participants' SDK",
+		},
 		{folder: "orchestrator/definition", may: []string{"orchestrator/saga", "orchestrator/definition/..."}, why: "definitions are read into the domain, and the domain alone"},
-		{folder: "api", but: []string{"api/client"}, may: []string{"api/...", "orchestrator", "orchestrator/saga", "orchestrator/definition/..."},
+		{
+			folder: "api", but: []string{"api/client"}, may: []string{"api/...", "orchestrator", "orchestrator/saga", "orchestrator/definition/..."},
 			never: []string{module + "orchestrator/postgres", module + "orchestrator/kafka", "github.com/jackc/pgx/v5", "github.com/IBM/sarama"},
-			why:   "the API speaks to the engine's ports; which database or broker stands behind them is the composition root's business"},
+			why:   "the API speaks to the engine's ports; which database or broker stands behind them is the composition root's business",
+		},
 		{folder: "api/client", may: []string{}, why: "a client must be importable without the server"},
 		{folder: "configs", may: []string{"participants/wire"}, why: "configuration is read before anything else exists; it knows the protocol's names and keys alone"},
 		{folder: "migrations", may: []string{}, why: "a migration never changes with the code"},

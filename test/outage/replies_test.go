@@ -54,8 +54,10 @@ func allRubbish(ring *wire.Keyring) []rubbish {
 // goodReply answers the command of a step of the participant that nobody runs.
 func goodReply(ring *wire.Keyring, sagaID wire.ID, step string) wire.Record {
 	id := wire.CommandID(sagaID, step, wire.Execute, 0)
-	cmd := wire.Command{ID: id, Participant: "nobody", Name: "Wait.v1", SagaID: sagaID, Step: step, Verb: wire.Execute, Tenant: "default",
-		Attempt: 1, Token: ring.Sign("default", sagaID, id, "nobody"), CorrelationID: sagaID.String()}
+	cmd := wire.Command{
+		ID: id, Participant: "nobody", Name: "Wait.v1", SagaID: sagaID, Step: step, Verb: wire.Execute, Tenant: "default",
+		Attempt: 1, Token: ring.Sign("default", sagaID, id, "nobody"), CorrelationID: sagaID.String(),
+	}
 	reply := wire.ReplyTo(&cmd, wire.RandomID(), time.Now())
 	reply.Outcome, reply.Value = wire.Succeeded, []byte(`{}`)
 	return reply.Record(repliesTopic)

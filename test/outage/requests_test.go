@@ -48,8 +48,10 @@ func requests() []request {
 	}
 	unknownID := "/v1/sagas/019aa000-0000-7000-8000-000000000000"
 	return []request{
-		{"DefinitionWithMistakes", "PUT", "/v1/definitions/broken/1", yaml, brokenYAML, 422, "invalid_definition",
-			[]string{"3:1: colour: ", "7:5: steps[0].comand: ", "9:18: steps[1].participant: ", "12:14: steps[1].timeout: "}},
+		{
+			"DefinitionWithMistakes", "PUT", "/v1/definitions/broken/1", yaml, brokenYAML, 422, "invalid_definition",
+			[]string{"3:1: colour: ", "7:5: steps[0].comand: ", "9:18: steps[1].participant: ", "12:14: steps[1].timeout: "},
+		},
 		{"DefinitionNoYAML", "PUT", "/v1/definitions/broken/1", yaml, "saga: [", 422, "invalid_definition", []string{"2:1: : not YAML: "}},
 		{"DefinitionNotUTF8", "PUT", "/v1/definitions/broken/1", yaml, "saga: broken\nversion: 1\ndescription: \"\xff\"\n", 422, "invalid_definition", nil},
 		{"DefinitionNoJSON", "PUT", "/v1/definitions/broken/1", plain, `{"saga":`, 400, "unreadable", nil},
@@ -58,10 +60,14 @@ func requests() []request {
 		{"DefinitionTooLarge", "PUT", "/v1/definitions/broken/1", yaml, "# " + strings.Repeat("x", 3<<20), 413, "too_large", nil},
 		{"DefinitionOfWrongType", "PUT", "/v1/definitions/broken/1", "text/xml", "<saga/>", 415, "unsupported_media_type", nil},
 
-		{"InputBreaksItsSchema", "POST", "/v1/sagas", plain,
+		{
+			"InputBreaksItsSchema", "POST", "/v1/sagas", plain,
 			`{"saga":"order-placement","input":{"order_id":"","customer_id":7,"amount_cents":-1,"items":[{"sku":"s","quantity":0},{"quantity":1}]}}`, 422, "invalid",
-			[]string{"body.input/order_id: ", "body.input/customer_id: ", "body.input/amount_cents: ", "body.input/payment_token: is missing",
-				"body.input/items/0/quantity: ", "body.input/items/1/sku: is missing"}},
+			[]string{
+				"body.input/order_id: ", "body.input/customer_id: ", "body.input/amount_cents: ", "body.input/payment_token: is missing",
+				"body.input/items/0/quantity: ", "body.input/items/1/sku: is missing",
+			},
+		},
 		{"InputNotThere", "POST", "/v1/sagas", plain, `{"saga":"order-placement"}`, 422, "invalid", []string{"body.input: "}},
 		{"UnknownField", "POST", "/v1/sagas", plain, order(`,"inputs":1,"colour":"blue"`), 422, "invalid", []string{"body.inputs: ", "body.colour: "}},
 		{"UnknownSagaType", "POST", "/v1/sagas", plain, `{"saga":"no-such-saga","input":{}}`, 404, "unknown_saga", nil},
@@ -86,8 +92,10 @@ func requests() []request {
 		{"UnknownID", "GET", unknownID, "", "", 404, "not_found", nil},
 		{"BadCursor", "GET", "/v1/sagas?cursor=nonsense", "", "", 422, "invalid", []string{"query.cursor: "}},
 		{"BadCursorOfQuarantine", "GET", "/v1/quarantine?cursor=AAAA", "", "", 422, "invalid", []string{"query.cursor: "}},
-		{"BadFilters", "GET", "/v1/sagas?status=sleeping&limit=0&blocked_on=rain&created_after=noon", "", "", 422, "invalid",
-			[]string{"query.status", "query.limit: ", "query.blocked_on: ", "query.created_after: "}},
+		{
+			"BadFilters", "GET", "/v1/sagas?status=sleeping&limit=0&blocked_on=rain&created_after=noon", "", "", 422, "invalid",
+			[]string{"query.status", "query.limit: ", "query.blocked_on: ", "query.created_after: "},
+		},
 		{"UnknownFilter", "GET", "/v1/sagas?colour=blue", "", "", 422, "invalid", []string{"query.colour: "}},
 		{"ActionOnNothing", "POST", unknownID + "/cancel", plain, `{"reason":"r"}`, 404, "not_found", nil},
 		{"ActionWithoutReason", "POST", unknownID + "/cancel", plain, `{}`, 422, "invalid", []string{"body: "}},

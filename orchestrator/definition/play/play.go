@@ -166,9 +166,11 @@ func (p *player) answer(c *saga.Command) {
 		value = definition.Sample(p.def.Steps[p.def.StepIndex(c.Step)].Returns)
 	}
 	p.offset++
-	p.due = append(p.due, answer{p.at.Add(Latency), saga.Replied{Step: c.Step, Verb: c.Verb, Edition: c.Edition, Attempt: c.Attempt,
+	p.due = append(p.due, answer{p.at.Add(Latency), saga.Replied{
+		Step: c.Step, Verb: c.Verb, Edition: c.Edition, Attempt: c.Attempt,
 		Outcome: r.Outcome, Code: r.Code, Message: r.Message, Value: value,
-		Record: saga.Coordinates{Topic: "skald.replies", Offset: p.offset}}})
+		Record: saga.Coordinates{Topic: "skald.replies", Offset: p.offset},
+	}})
 	slices.SortStableFunc(p.due, func(a, b answer) int { return a.at.Compare(b.at) })
 }
 

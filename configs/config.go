@@ -26,9 +26,9 @@ type Config struct {
 	Log        Log        `embed:"" prefix:"log-" envprefix:"SKALD_LOG_"`
 }
 
-// HTTP is the API and the dashboard.
+// HTTP is the API and its pages.
 type HTTP struct {
-	Addr              string        `env:"ADDR" default:"127.0.0.1:8080" help:"Address of the API and the dashboard."`
+	Addr              string        `env:"ADDR" default:"127.0.0.1:8080" help:"Address of the API and its pages."`
 	HeaderLimit       Bytes         `env:"HEADER_LIMIT" default:"16KiB" help:"Largest request header."`
 	HeaderReadTimeout time.Duration `env:"HEADER_READ_TIMEOUT" default:"5s" help:"How long a client may take to send its header."`
 	BodyReadTimeout   time.Duration `env:"BODY_READ_TIMEOUT" default:"15s" help:"How long a client may take to send its body."`

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,17 @@ func (b *testBundle) event(t *testing.T, partition int32, texts ...string) {
 	cfg.setDefaults()
 	conf := cfg.producer()
 	conf.Producer.Partitioner = sarama.NewManualPartitioner
-	producer, err := sarama.NewSyncProducer(cfg.Brokers, conf)
+	client, err := sarama.NewClient(cfg.Brokers, conf)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { // a partition that was just added is not in every broker's metadata yet
+		list, err := client.WritablePartitions(cfg.Topics.Events())
+		if err == nil && slices.Contains(list, partition) {
+			return true
+		}
+		_ = client.RefreshMetadata(cfg.Topics.Events()) // looked at the next time round
+		return false
+	}, patience, 10*time.Millisecond)
+	producer, err := sarama.NewSyncProducerFromClient(client)
 	require.NoError(t, err)
 	for _, text := range texts {
 		_, _, err = producer.SendMessage(&sarama.ProducerMessage{
@@ -42,6 +53,7 @@ func (b *testBundle) event(t *testing.T, partition int32, texts ...string) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, producer.Close())
+	require.NoError(t, client.Close())
 }
 
 // noise is text that does not pack.

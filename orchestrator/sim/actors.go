@@ -71,7 +71,7 @@ func (a *actors) execute(_ context.Context, req *participants.Request) (particip
 	if a.mood(req.Command, "reject") < rejectShare && req.Step != "ship" {
 		return participants.Reject("no", "this one is refused")
 	}
-	if !a.honest && a.w.hits("participant fails", a.w.faults.fail) {
+	if !a.honest && a.w.hits(FaultParticipantFails) {
 		return participants.Fail("broken", "try again")
 	}
 	e := a.of(req.SagaID, req.Step)
@@ -85,7 +85,7 @@ func (a *actors) compensate(_ context.Context, req *participants.Request) (parti
 	if a.mood(req.Command, "undo") < 0.03 {
 		return participants.Reject("stays", "this one cannot be undone")
 	}
-	if !a.honest && a.w.hits("participant fails", a.w.faults.fail) {
+	if !a.honest && a.w.hits(FaultParticipantFails) {
 		return participants.Fail("broken", "try again")
 	}
 	e := a.of(req.SagaID, req.Step)
@@ -97,7 +97,7 @@ func (a *actors) compensate(_ context.Context, req *participants.Request) (parti
 func (a *actors) deliver(r orchestrator.Record) {
 	w := a.w
 	delay := time.Duration(w.sched.IntN(5000)) * time.Microsecond
-	if w.hits("delivery late", w.faults.late) {
+	if w.hits(FaultDeliveryLate) {
 		delay += time.Duration(w.sched.IntN(20_000)) * time.Millisecond
 	}
 	w.after(delay, func() { a.answer(r) })
@@ -105,7 +105,7 @@ func (a *actors) deliver(r orchestrator.Record) {
 
 func (a *actors) answer(r orchestrator.Record) {
 	w := a.w
-	if w.hits("participant dies before", w.faults.participantDies) {
+	if w.hits(FaultDiesBefore) {
 		a.deliver(r)
 		return
 	}
@@ -125,19 +125,19 @@ func (a *actors) answer(r orchestrator.Record) {
 	}
 	w.note("answer", c.Step, string(c.Verb), string(reply.Outcome))
 	switch {
-	case w.hits("participant dies after", w.faults.participantDies):
+	case w.hits(FaultDiesAfter):
 		a.deliver(r)
 		return
-	case !a.honest && w.hits("participant is silent", w.faults.silent):
+	case !a.honest && w.hits(FaultSilent):
 		return
 	}
 	times := 1
-	if w.hits("reply twice", w.faults.duplicate) {
+	if w.hits(FaultReplyTwice) {
 		times = 2
 	}
 	for range times {
 		delay := time.Duration(w.sched.IntN(3000)) * time.Microsecond
-		if w.hits("reply late", w.faults.late) {
+		if w.hits(FaultReplyLate) {
 			delay += time.Duration(w.sched.IntN(15_000)) * time.Millisecond
 		}
 		w.after(delay, func() { w.kafka.reply(reply.Record("skald.replies")) })

@@ -85,12 +85,12 @@ func (b *replicaBroker) Publish(_ context.Context, records []orchestrator.Record
 	w.port(b.r, "kafka.publish")
 	out := make([]orchestrator.Published, len(records))
 	for i, r := range records {
-		if w.hits("record lost", w.faults.produceLost) {
+		if w.hits(FaultRecordLost) {
 			out[i].Err = errConnection
 			continue
 		}
 		times := 1
-		if w.hits("record twice", w.faults.duplicate) {
+		if w.hits(FaultRecordTwice) {
 			times = 2
 		}
 		var offset int64
@@ -102,7 +102,7 @@ func (b *replicaBroker) Publish(_ context.Context, records []orchestrator.Record
 				w.actors.deliver(r)
 			}
 		}
-		if w.hits("ack lost", w.faults.ackLost) {
+		if w.hits(FaultAckLost) {
 			out[i].Err = errors.New("acknowledgement lost")
 			continue
 		}

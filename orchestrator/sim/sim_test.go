@@ -31,7 +31,7 @@ func TestSeeds(t *testing.T) {
 		require.NoError(t, err)
 		kills, calls, commits = kills+r.Kills, calls+r.PortCalls, commits+r.Commits
 		for k, n := range r.Faults {
-			total[k] += n
+			total[string(k)] += n
 		}
 		for k, n := range r.Outcomes {
 			total["ended "+k] += n

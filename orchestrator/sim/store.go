@@ -23,7 +23,7 @@ type faultyStore struct {
 // call is a port call that may fail before it does anything.
 func (s *faultyStore) call(name string) error {
 	s.w.port(s.r, "store."+name)
-	if s.w.hits("store fails", s.w.faults.storeFails) {
+	if s.w.hits(FaultStoreFails) {
 		return fmt.Errorf("%s: %w", name, errConnection)
 	}
 	return nil
@@ -99,11 +99,11 @@ func (t *faultyTx) Load(ctx context.Context, ids []saga.ID) error {
 func (t *faultyTx) Commit(ctx context.Context, batch orchestrator.Batch) error {
 	w := t.s.w
 	w.port(t.s.r, "store.commit")
-	if w.hits("store fails", w.faults.storeFails) {
+	if w.hits(FaultStoreFails) {
 		t.end(ctx)
 		return fmt.Errorf("commit: %w", errConnection)
 	}
-	if w.hits("commit lost on the way there", w.faults.commitUnknown) {
+	if w.hits(FaultCommitLostThere) {
 		t.end(ctx)
 		return fmt.Errorf("commit: %w", orchestrator.ErrUnknown)
 	}
@@ -114,7 +114,7 @@ func (t *faultyTx) Commit(ctx context.Context, batch orchestrator.Batch) error {
 	w.report.Commits++
 	w.oracle.committed(batch)
 	w.port(t.s.r, "store.committed")
-	if w.hits("commit lost on the way back", w.faults.commitUnknown) {
+	if w.hits(FaultCommitLostBack) {
 		return fmt.Errorf("commit: %w", orchestrator.ErrUnknown)
 	}
 	return nil

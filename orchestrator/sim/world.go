@@ -31,7 +31,7 @@ type Report struct {
 	Seed      uint64
 	PortCalls int
 	Kills     int
-	Faults    map[string]int
+	Faults    map[Fault]int
 	Outcomes  map[string]int
 	Commits   int
 	Virtual   time.Duration
@@ -43,10 +43,9 @@ type world struct {
 	opt     Options
 	now     time.Time
 	sched   *rand.Rand // who runs next, and how long calls take
-	chance  *rand.Rand // which faults happen
 	draw    *rand.Rand // what the engine draws
 	script  *rand.Rand // what clients, operators and participants do
-	faults  faults
+	nemesis *nemesis   // which faults happen
 	tasks   []*task
 	events  []event
 	current *task
@@ -87,42 +86,22 @@ type call struct {
 	ready func() bool
 }
 
-// faults are the kinds of a seed, each with its chance per port call; a seed draws a subset of them (swarm testing).
-type faults struct {
-	kill, storeFails, commitUnknown, ackLost, produceLost, duplicate, participantDies, silent, reject, fail, late float64
-}
-
-func (w *world) drawFaults() faults {
-	on := func(p float64) float64 {
-		if w.chance.IntN(2) == 0 {
-			return 0
-		}
-		return p * (0.2 + 1.6*w.chance.Float64())
-	}
-	return faults{
-		kill: on(0.002), storeFails: on(0.02), commitUnknown: on(0.05), ackLost: on(0.05), produceLost: on(0.05), duplicate: on(0.2),
-		participantDies: on(0.1), silent: on(0.05), reject: on(0.1), fail: on(0.2), late: on(0.1),
-	}
-}
-
-// hits reports whether a fault of that chance happens now, and counts it.
-func (w *world) hits(kind string, p float64) bool {
-	if p == 0 || w.chance.Float64() >= p {
+// hits reports whether a fault happens now, and counts it.
+func (w *world) hits(f Fault) bool {
+	if !w.nemesis.hits(f) {
 		return false
 	}
-	w.report.Faults[kind]++
-	w.note("fault", kind)
+	w.report.Faults[f]++
+	w.note("fault", string(f))
 	return true
 }
 
 func newWorld(opt Options) *world {
 	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(opt.Seed, n)) }
 	w := &world{
-		opt: opt, now: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), sched: stream(1), chance: stream(2), draw: stream(3), script: stream(4),
-		trace: sha256.New(), report: Report{Seed: opt.Seed, Faults: map[string]int{}, Outcomes: map[string]int{}},
-	}
-	if opt.KillAt == 0 && !opt.Calm {
-		w.faults = w.drawFaults()
+		opt: opt, now: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), sched: stream(1), draw: stream(3), script: stream(4),
+		nemesis: newNemesis(opt.Seed, opt.Calm || opt.KillAt > 0),
+		trace:   sha256.New(), report: Report{Seed: opt.Seed, Faults: map[Fault]int{}, Outcomes: map[string]int{}},
 	}
 	w.store = memory.New(memory.Config{Now: func() time.Time { return w.now }})
 	w.oracle = newOracle(w)
@@ -174,7 +153,7 @@ func (w *world) run() {
 // heal ends the first phase: no fault happens any more, and whoever is dead comes back.
 func (w *world) heal() {
 	w.note("phase", "heal")
-	w.faults = faults{}
+	w.nemesis.calm = true
 	w.actors.heal()
 	w.people.heal()
 	for _, r := range w.replicas {
@@ -291,7 +270,7 @@ func (w *world) port(r *replica, name string) {
 	}
 	w.calls++
 	w.note(r.name, t.name, name)
-	if w.opt.KillAt > 0 && w.calls == w.opt.KillAt || w.hits("kill", w.faults.kill) {
+	if w.opt.KillAt > 0 && w.calls == w.opt.KillAt || w.hits(FaultKill) {
 		w.report.Kills++
 		w.after(0, r.kill)
 		w.after(time.Duration(1+w.sched.IntN(8000))*time.Millisecond, r.start)

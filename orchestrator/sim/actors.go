@@ -115,12 +115,12 @@ func (a *actors) answer(r orchestrator.Record) {
 	}
 	c, err := wire.DecodeCommand(record)
 	if err != nil {
-		w.fail("a command cannot be read: %v", err)
+		w.violate("world", "a command cannot be read: %v", err)
 		return
 	}
 	reply, err := a.byName[c.Participant].Answer(context.Background(), &c, func(context.Context, wire.Reply) {})
 	if err != nil {
-		w.fail("the participant does not answer %s: %v", c.Step, err)
+		w.violate("world", "the participant does not answer %s: %v", c.Step, err)
 		return
 	}
 	w.note("answer", c.Step, string(c.Verb), string(reply.Outcome))

@@ -153,7 +153,7 @@ func (b *replicaBroker) Mark(deliveries []orchestrator.Delivery) {
 	for _, d := range deliveries {
 		m, ok := d.Ack.(mark)
 		if !ok {
-			b.k.w.fail("a delivery was marked that nobody fetched: %v", fmt.Sprint(d.Ack))
+			b.k.w.violate("S18", "a delivery was marked that nobody fetched: %v", fmt.Sprint(d.Ack))
 			return
 		}
 		if m.generation != b.k.generation {

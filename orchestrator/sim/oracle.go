@@ -33,20 +33,20 @@ func (o *oracle) committed(b orchestrator.Batch) {
 		o.facts[in.ID] = append(o.facts[in.ID], wr.Facts...)
 		folded, err := saga.Fold(def, o.facts[in.ID])
 		if err != nil {
-			o.w.fail("history is not dense (S4): %v", err)
+			o.w.violate("S4", "history is not dense: %v", err)
 			return
 		}
 		if diff := saga.Equivalent(def, folded, in); diff != "" {
-			o.w.fail("history does not fold to the stored state of %s (S4):\n%s", in.ID, diff)
+			o.w.violate("S4", "history does not fold to the stored state of %s:\n%s", in.ID, diff)
 		}
 		if wr.WakeAt.IsZero() != in.Status.Terminal() {
-			o.w.fail("%s is %s and its wake time is %v (L2)", in.ID, in.Status, wr.WakeAt)
+			o.w.violate("L2", "%s is %s and its wake time is %v", in.ID, in.Status, wr.WakeAt)
 		}
 		if old := o.folded[in.ID]; old != nil && old.Status.Terminal() && old.Status != in.Status {
-			o.w.fail("%s was %s and is %s (S16)", in.ID, old.Status, in.Status)
+			o.w.violate("S16", "%s was %s and is %s", in.ID, old.Status, in.Status)
 		}
 		if in.Broken != "" {
-			o.w.fail("an invariant of %s broke: %s", in.ID, in.Broken)
+			o.w.violate("invariant", "an invariant of %s broke: %s", in.ID, in.Broken)
 		}
 		o.folded[in.ID] = &in
 		o.order(def, in.ID, wr.Facts)
@@ -69,20 +69,20 @@ func (o *oracle) order(def *saga.Definition, id saga.ID, fresh []saga.Fact) {
 		case saga.StepStarted:
 			for _, p := range def.Steps[i].After {
 				if !has(before, def.Steps[p].Name, saga.StepSucceeded, saga.StepSkipped) {
-					o.w.fail("%s: %s started before %s was settled (S10)", id, f.Step, def.Steps[p].Name)
+					o.w.violate("S10", "%s: %s started before %s was settled", id, f.Step, def.Steps[p].Name)
 				}
 			}
 			if has(before, "", saga.AbortStarted) {
-				o.w.fail("%s: %s started after the abort (design rule 6)", id, f.Step)
+				o.w.violate("rule 6", "%s: %s started after the abort", id, f.Step)
 			}
 		case saga.UndoStarted:
 			if pivot := def.PivotIndex(); pivot >= 0 && has(before, def.Steps[pivot].Name, saga.StepSucceeded, saga.StepSkipped) {
-				o.w.fail("%s: %s is undone past the pivot (S15)", id, f.Step)
+				o.w.violate("S15", "%s: %s is undone past the pivot", id, f.Step)
 			}
 			for _, d := range def.Descendants(i) {
 				name := def.Steps[d].Name
 				if has(before, name, saga.UndoStarted) && !has(before, name, saga.UndoSucceeded, saga.StepWaived) {
-					o.w.fail("%s: %s is undone before %s (S12)", id, f.Step, name)
+					o.w.violate("S12", "%s: %s is undone before %s", id, f.Step, name)
 				}
 			}
 		}
@@ -103,11 +103,11 @@ func commandKey(r orchestrator.Record) string {
 func (o *oracle) sent(r orchestrator.Record) {
 	key := commandKey(r)
 	if !o.promised[key] {
-		o.w.fail("%s was published and never committed (S3)", key)
+		o.w.violate("S3", "%s was published and never committed", key)
 	}
 	o.seen[key] = true
 	if known, ok := o.payloads[key]; ok && !bytes.Equal(known, r.Value) {
-		o.w.fail("%s was sent with two payloads (S5)", key)
+		o.w.violate("S5", "%s was sent with two payloads", key)
 	}
 	o.payloads[key] = r.Value
 }
@@ -123,57 +123,56 @@ func (o *oracle) quiet() bool {
 	return err == nil && depth == 0 && o.w.kafka.unread() == 0 && len(o.w.events) == 0
 }
 
-// judge says what is wrong at the end; nil: nothing.
-func (o *oracle) judge() error {
+// judge looks at the end of the world.
+func (o *oracle) judge() {
 	for key, id := range o.w.people.acked {
 		if o.folded[id] == nil {
-			return fmt.Errorf("%s was told of saga %s, which does not exist (S1)", key, id)
+			o.w.violate("S1", "%s was told of saga %s, which does not exist", key, id)
 		}
 	}
 	for key := range o.promised {
 		if !o.seen[key] {
-			return fmt.Errorf("%s was committed and never published (S6)", key)
+			o.w.violate("S6", "%s was committed and never published", key)
 		}
 	}
 	if len(o.folded) > len(o.w.people.acked) {
-		return fmt.Errorf("%d sagas for %d Idempotency-Keys (S2)", len(o.folded), len(o.w.people.acked))
+		o.w.violate("S2", "%d sagas for %d Idempotency-Keys", len(o.folded), len(o.w.people.acked))
 	}
 	for id, in := range o.folded {
-		if err := o.ended(in); err != nil {
-			return fmt.Errorf("%s %s (%s): %w\n%s", in.Saga, id, in.Status, err, o.story(id))
+		if guarantee, wrong := o.ended(in); wrong != "" {
+			o.w.violate(guarantee, "%s %s (%s): %s\n%s", in.Saga, id, in.Status, wrong, o.story(id))
 		}
 		o.w.report.Outcomes[string(in.Status)]++
 	}
-	return nil
 }
 
-// ended compares a saga's end with what truly happened.
-func (o *oracle) ended(in *saga.Instance) error {
+// ended compares a saga's end with what truly happened: the guarantee that it breaks, and what is wrong; empty: nothing.
+func (o *oracle) ended(in *saga.Instance) (guarantee, wrong string) {
 	if !in.Status.Terminal() {
 		if in.Status == saga.Suspended && len(in.Attention) > 0 {
-			return nil
+			return "", ""
 		}
-		return fmt.Errorf("it has not ended and asks for nobody (L1)")
+		return "L1", "it has not ended and asks for nobody"
 	}
 	if in.HasAttention(saga.AttentionConflict, "") {
-		return fmt.Errorf("honest participants contradict themselves")
+		return "S8", "honest participants contradict themselves"
 	}
 	def := o.w.people.defs[in.Saga]
 	for i, e := range in.Certificate.Effects {
 		truth := o.w.actors.of(wire.ID(in.ID), e.Step)
 		if truth.done > 1 || truth.undone > truth.done {
-			return fmt.Errorf("%s took effect %d times and was undone %d times", e.Step, truth.done, truth.undone)
+			return "S11", fmt.Sprintf("%s took effect %d times and was undone %d times", e.Step, truth.done, truth.undone)
 		}
 		standing := truth.done > truth.undone
 		switch {
 		case def.Steps[i].EffectNone:
 		case e.Effect == saga.EffectCertain && !standing:
-			return fmt.Errorf("%s is said to be certain and has no effect", e.Step)
+			return "S11", fmt.Sprintf("%s is said to be certain and has no effect", e.Step)
 		case (e.Effect == saga.EffectNone || e.Effect == saga.EffectUndone) && standing:
-			return fmt.Errorf("%s is said to be %s and stands (S11, S13)", e.Step, e.Effect)
+			return "S13", fmt.Sprintf("%s is said to be %s and stands", e.Step, e.Effect)
 		}
 	}
-	return nil
+	return "", ""
 }
 
 // story is a saga's history for people.

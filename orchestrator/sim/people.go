@@ -104,16 +104,16 @@ func (p *people) start(key, name string, input json.RawMessage) {
 				return
 			}
 			if known, ok := p.acked[key]; ok && known != s.ID {
-				p.w.fail("two sagas for one Idempotency-Key (S2): %s and %s", known, s.ID)
+				p.w.violate("S2", "two sagas for one Idempotency-Key: %s and %s", known, s.ID)
 			}
 			p.acked[key] = s.ID
 			if p.w.oracle.folded[s.ID] == nil {
-				p.w.fail("a start was answered before it was committed (S1): %s", s.ID)
+				p.w.violate("S1", "a start was answered before it was committed: %s", s.ID)
 			}
 		})
 	var overloaded *orchestrator.OverloadedError
 	if err != nil && !errors.Is(err, orchestrator.ErrStopping) && !errors.As(err, &overloaded) {
-		p.w.fail("a start is refused: %v", err)
+		p.w.violate("world", "a start is refused: %v", err)
 	}
 }
 

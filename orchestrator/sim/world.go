@@ -15,6 +15,9 @@ import (
 	"github.com/skaldhq/skald/orchestrator/memory"
 )
 
+// epoch is when every world begins.
+var epoch = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+
 // Options say what kind of world a seed makes.
 type Options struct {
 	Seed     uint64
@@ -52,7 +55,7 @@ type world struct {
 	calls   int
 	trace   hash.Hash
 	report  Report
-	failed  error
+	failed  *Violation
 
 	store    *memory.Store
 	kafka    *kafka
@@ -99,7 +102,7 @@ func (w *world) hits(f Fault) bool {
 func newWorld(opt Options) *world {
 	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(opt.Seed, n)) }
 	w := &world{
-		opt: opt, now: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), sched: stream(1), draw: stream(3), script: stream(4),
+		opt: opt, now: epoch, sched: stream(1), draw: stream(3), script: stream(4),
 		nemesis: newNemesis(opt.Seed, opt.Calm || opt.KillAt > 0),
 		trace:   sha256.New(), report: Report{Seed: opt.Seed, Faults: map[Fault]int{}, Outcomes: map[string]int{}},
 	}
@@ -118,10 +121,10 @@ func Run(opt Options) (Report, error) {
 	}
 	w := newWorld(opt)
 	w.run()
-	w.report.PortCalls, w.report.Virtual = w.calls, w.now.Sub(time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC))
+	w.report.PortCalls, w.report.Virtual = w.calls, w.now.Sub(epoch)
 	copy(w.report.Trace[:], w.trace.Sum(nil))
 	if w.failed != nil {
-		return w.report, fmt.Errorf("seed %d: %w\nrun it again: go test ./orchestrator/sim -run TestSeed -seed=%d -kill-at=%d -v", opt.Seed, w.failed, opt.Seed, opt.KillAt)
+		return w.report, fmt.Errorf("seed %d\n%w\nrun it again: go test ./orchestrator/sim -run TestSeed -seed=%d -kill-at=%d -v", opt.Seed, w.failed, opt.Seed, opt.KillAt)
 	}
 	return w.report, nil
 }
@@ -143,7 +146,7 @@ func (w *world) run() {
 	limit := w.now.Add(30 * time.Minute)
 	w.until(limit, w.oracle.quiet)
 	if w.failed == nil {
-		w.failed = w.oracle.judge()
+		w.oracle.judge()
 	}
 	for _, r := range w.replicas {
 		r.kill()
@@ -305,8 +308,3 @@ func (w *world) note(words ...string) {
 	}
 }
 
-func (w *world) fail(format string, args ...any) {
-	if w.failed == nil {
-		w.failed = fmt.Errorf("at %s: "+format, append([]any{w.now.Format("15:04:05.000")}, args...)...)
-	}
-}

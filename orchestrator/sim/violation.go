@@ -1,0 +1,32 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Violation is a promise that a run broke. Its text begins with a line of its own: `violated: S5 ...`.
+type Violation struct {
+	// Guarantee is S1 to S23 or L1 to L8 of design section 7, "rule N" of its section 5, "invariant" where the engine itself
+	// stopped a saga, or "world" where the simulation contradicts itself.
+	Guarantee string
+	At        time.Duration // of virtual time since the world began
+	Message   string
+}
+
+func (v *Violation) Error() string {
+	first, rest, more := strings.Cut(v.Message, "\n")
+	text := fmt.Sprintf("violated: %s at %s: %s", v.Guarantee, v.At, first)
+	if more {
+		text += "\n" + rest
+	}
+	return text
+}
+
+// violate ends the run: a promise is broken. The first violation counts.
+func (w *world) violate(guarantee, format string, args ...any) {
+	if w.failed == nil {
+		w.failed = &Violation{Guarantee: guarantee, At: w.now.Sub(epoch), Message: fmt.Sprintf(format, args...)}
+	}
+}

@@ -8,11 +8,14 @@ import (
 
 // Fold replays a history: it answers the instance that the facts lead to (S4). ClockAt, WakeAt, heartbeats and the counters of
 // attempts past max_attempts are not part of it; see Equivalent. It fails on a hole in the sequence.
-func Fold(def *Definition, facts []Fact) (Instance, error) {
-	var in Instance
-	for i, f := range facts {
-		if f.Seq != int64(i)+1 {
-			return in, fmt.Errorf("fold history of %s: fact %d has sequence number %d", in.ID, i+1, f.Seq)
+func Fold(def *Definition, facts []Fact) (Instance, error) { return FoldOn(def, Instance{}, facts) }
+
+// FoldOn folds the facts that come next onto what Fold answered for the ones before them, which it leaves as it is.
+func FoldOn(def *Definition, before Instance, facts []Fact) (Instance, error) {
+	in := before.clone()
+	for _, f := range facts {
+		if f.Seq != in.Seq+1 {
+			return in, fmt.Errorf("fold history of %s: fact %d has sequence number %d", in.ID, in.Seq+1, f.Seq)
 		}
 		if f.Type != TimersShifted {
 			apply(def, &in, f)

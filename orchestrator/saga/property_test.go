@@ -148,6 +148,13 @@ func (p *probing) history(prior saga.Instance, d saga.Decision) {
 	folded, err := saga.Fold(p.def, p.facts)
 	require.NoError(p, err)
 	require.Empty(p, saga.Equivalent(p.def, folded, d.Next), "S4: folding the history gives the stored state")
+	before, err := saga.Fold(p.def, p.facts[:len(p.facts)-len(d.Facts)])
+	require.NoError(p, err)
+	untouched := encoded(p, before)
+	onto, err := saga.FoldOn(p.def, before, d.Facts)
+	require.NoError(p, err)
+	require.Equal(p, encoded(p, folded), encoded(p, onto), "folding on is folding all")
+	require.Equal(p, untouched, encoded(p, before), "folding on leaves what it folds onto")
 	if p.exact(d.Next) {
 		folded.ClockAt, folded.Revision = d.Next.ClockAt, d.Next.Revision
 		require.Equal(p, encoded(p, folded), encoded(p, d.Next), "S4: to the letter, where no heartbeat came and no budget was used up")

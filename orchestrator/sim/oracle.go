@@ -15,6 +15,7 @@ import (
 type oracle struct {
 	w        *world
 	folded   map[saga.ID]*saga.Instance
+	replayed map[saga.ID]saga.Instance // what the facts so far fold to
 	facts    map[saga.ID][]saga.Fact
 	payloads map[string][]byte // by command id (S5)
 	promised map[string]bool   // commands of committed transactions, by saga, step, verb, edition (S6)
@@ -22,7 +23,7 @@ type oracle struct {
 }
 
 func newOracle(w *world) *oracle {
-	return &oracle{w: w, folded: map[saga.ID]*saga.Instance{}, facts: map[saga.ID][]saga.Fact{}, payloads: map[string][]byte{}, promised: map[string]bool{}, seen: map[string]bool{}}
+	return &oracle{w: w, folded: map[saga.ID]*saga.Instance{}, replayed: map[saga.ID]saga.Instance{}, facts: map[saga.ID][]saga.Fact{}, payloads: map[string][]byte{}, promised: map[string]bool{}, seen: map[string]bool{}}
 }
 
 // committed looks at a transaction that has just been committed.
@@ -31,11 +32,12 @@ func (o *oracle) committed(b orchestrator.Batch) {
 		in := wr.Next
 		def := o.w.people.defs[in.Saga]
 		o.facts[in.ID] = append(o.facts[in.ID], wr.Facts...)
-		folded, err := saga.Fold(def, o.facts[in.ID])
+		folded, err := saga.FoldOn(def, o.replayed[in.ID], wr.Facts)
 		if err != nil {
 			o.w.violate("S4", "history is not dense: %v", err)
 			return
 		}
+		o.replayed[in.ID] = folded
 		if diff := saga.Equivalent(def, folded, in); diff != "" {
 			o.w.violate("S4", "history does not fold to the stored state of %s:\n%s", in.ID, diff)
 		}

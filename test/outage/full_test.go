@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -72,9 +73,14 @@ func TestKafkaAway_OutboxFull(t *testing.T) {
 	for _, id := range accepted {
 		stack.Eventually(t, 30*time.Second, func(ctx context.Context) error { return published(ctx, r.Client, id) })
 	}
-	stats, err := r.Client.Stats(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, map[string]int64{"reply": int64(len(accepted))}, stats.ByCause)
+	// Lists and counts know a batch's outbox row, not its records: a row that waits for an event's acknowledgement alone is still there.
+	stack.Eventually(t, 30*time.Second, func(ctx context.Context) error {
+		stats, err := r.Client.Stats(ctx)
+		if want := map[string]int64{"reply": int64(len(accepted))}; err == nil && !maps.Equal(want, stats.ByCause) {
+			return fmt.Errorf("causes: want %v, have %v", want, stats.ByCause)
+		}
+		return err
+	})
 }
 
 // count is how many rows a table of the engine has.

@@ -18,8 +18,9 @@ const activeFor = 2 * time.Second
 
 // registry keeps compiled definitions. A version never changes, so it is compiled once.
 type registry struct {
-	rows  Definitions
-	clock Clock
+	rows    Definitions
+	clock   Clock
+	compile func(name string, content []byte) (*saga.Definition, error)
 
 	mu       sync.Mutex // guards what follows
 	compiled map[defKey]*saga.Definition
@@ -36,8 +37,12 @@ type activeVersion struct {
 	until   time.Time
 }
 
-func newRegistry(rows Definitions, clock Clock) *registry {
-	return &registry{rows: rows, clock: clock, compiled: map[defKey]*saga.Definition{}, active: map[defKey]activeVersion{}}
+func newRegistry(rows Definitions, ports Ports) *registry {
+	compile := ports.Compile
+	if compile == nil {
+		compile = definition.Read
+	}
+	return &registry{rows: rows, clock: ports.Clock, compile: compile, compiled: map[defKey]*saga.Definition{}, active: map[defKey]activeVersion{}}
 }
 
 // get answers a compiled version; version 0 is the highest active one. ErrUnknownSagaType where there is none.
@@ -78,7 +83,7 @@ func (r *registry) keep(tenant string, row DefinitionRow, wasActive bool) (*saga
 	r.mu.Unlock()
 	if def == nil {
 		var err error
-		if def, err = definition.Read(row.Name, row.Content); err != nil {
+		if def, err = r.compile(row.Name, row.Content); err != nil {
 			return nil, fmt.Errorf("compile the stored %s version %d: %w: %w", row.Name, row.Version, ErrUnknownSagaType, err)
 		}
 	}

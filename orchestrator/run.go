@@ -30,18 +30,40 @@ type worker interface{ run(ctx context.Context) }
 
 // Worker is one of the engine's loops. Run returns when ctx has ended and what is in hand is done.
 type Worker struct {
-	Name string
-	Run  func(ctx context.Context)
+	Name  string
+	Stage Stage
+	Run   func(ctx context.Context)
 }
 
-// Workers are the engine's loops, for a caller that runs them itself instead of Run; the engine takes requests from then on.
+// Stage says when a draining engine ends a worker's context: when all workers of the stages before have returned.
+type Stage int
+
+// The stages of draining: nothing new is taken, what was taken is committed, what was committed is published.
+const (
+	StageTaking Stage = iota
+	StageCommitting
+	StagePublishing
+	stages
+)
+
+// Workers are the engine's loops, for a caller that runs them itself instead of Run; the engine takes requests from then on. To
+// drain, the caller does as Run: BeginDrain, then ends the stages one after the other, then EndDrain.
 func (e *Engine) Workers() []Worker {
 	e.health.run(true, false)
-	out := []Worker{{"committer", e.committer.run}, {"relay", e.relay.run}}
+	out := []Worker{{"committer", StageCommitting, e.committer.run}, {"relay", StagePublishing, e.relay.run}}
 	for _, w := range e.workers {
-		out = append(out, Worker{strings.TrimPrefix(fmt.Sprintf("%T", w), "*orchestrator."), w.run})
+		out = append(out, Worker{strings.TrimPrefix(fmt.Sprintf("%T", w), "*orchestrator."), StageTaking, w.run})
 	}
 	return out
+}
+
+// BeginDrain refuses requests from now on.
+func (e *Engine) BeginDrain() { e.health.run(true, true) }
+
+// EndDrain stores the last acknowledgements, once every worker has returned.
+func (e *Engine) EndDrain(ctx context.Context) {
+	e.committer.flush(ctx)
+	e.health.run(false, true)
 }
 
 // New makes an engine; nothing runs before Run. It fails when something required is missing.
@@ -62,6 +84,8 @@ type Ports struct {
 	Clock  Clock
 	Random Random
 	Signal func() Signal // makes one
+	// Compile reads a stored definition; nil: definition.Read. A definition never changes, so it may remember.
+	Compile func(name string, content []byte) (*saga.Definition, error)
 }
 
 // Assemble wires the workers to their ports. New does it for production; the simulation brings ports of its own and runs the
@@ -71,7 +95,7 @@ func Assemble(cfg Config, ports Ports) *Engine {
 	clock, random := ports.Clock, ports.Random
 	intake := newQueue[*item](ports, cfg.IntakeReplies, cfg.IntakeStarts)
 	out := newQueue[outgoing](ports, 1024, 1)
-	e := &Engine{cfg: cfg, clock: clock, random: random, intake: intake, outgoing: out, health: &health{now: clock.Now}, registry: newRegistry(cfg.Definitions, clock)}
+	e := &Engine{cfg: cfg, clock: clock, random: random, intake: intake, outgoing: out, health: &health{now: clock.Now}, registry: newRegistry(cfg.Definitions, ports)}
 	pending := &acks{}
 	timers := newTimers(clock, ports.Signal(), intake)
 	e.committer = &committer{
@@ -121,33 +145,30 @@ func (c *Config) setDefaults() {
 func (e *Engine) Run(ctx context.Context) error {
 	hard, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	committing, endCommitting := context.WithCancel(hard)
-	publishing, endPublishing := context.WithCancel(hard)
-	defer endCommitting()
-	defer endPublishing()
-	var taking, committer, relay sync.WaitGroup
-	e.health.run(true, false)
-	for _, w := range e.workers {
-		taking.Go(func() { w.run(ctx) })
+	var running [stages]sync.WaitGroup
+	var contexts [stages]context.Context
+	var ends [stages]context.CancelFunc
+	for i := range stages {
+		contexts[i], ends[i] = context.WithCancel(hard)
+		defer ends[i]()
 	}
-	committer.Go(func() { e.committer.run(committing) })
-	relay.Go(func() { e.relay.run(publishing) })
+	for _, w := range e.Workers() {
+		running[w.Stage].Go(func() { w.Run(contexts[w.Stage]) })
+	}
 	<-ctx.Done()
-	e.health.run(true, true)
+	e.BeginDrain()
 	began := e.clock.Now()
 	drained := make(chan struct{})
 	go func() { // owned by Run: it ends when the workers have, at the latest when Run gives up on them
 		defer close(drained)
-		taking.Wait()
-		endCommitting()
-		committer.Wait()
-		endPublishing()
-		relay.Wait()
-		e.committer.flush(hard)
+		for i := range stages {
+			ends[i]()
+			running[i].Wait()
+		}
+		e.EndDrain(hard)
 	}()
 	select {
 	case <-drained:
-		e.health.run(false, true)
 		e.cfg.Logger.Info("drained", "took", e.clock.Now().Sub(began))
 		return nil
 	case <-time.After(e.cfg.DrainLimit):

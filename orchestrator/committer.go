@@ -14,9 +14,6 @@ import (
 // flushAfter is how long acknowledgements wait for a transaction to ride on.
 const flushAfter = 200 * time.Millisecond
 
-// retryIn is how long the committing replica alone may publish a batch; then any replica does.
-const retryIn = 8 * time.Second
-
 // committer is the one door: it takes whatever is waiting as one batch, has each event judged, and stores what follows in one
 // transaction. While one transaction commits, events gather; the next takes them all.
 type committer struct {

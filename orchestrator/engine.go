@@ -30,6 +30,9 @@ type Config struct {
 	SweepEvery    time.Duration // 0: 2 s
 	SweepLimit    int           // sagas of one sweep; 0: 1,000
 	KeepEvery     time.Duration // 0: 1 h
+	WakeGrid      time.Duration // what stored wake times are rounded up to; 0: Grid. Less makes more index entries, for tests
+	RetryIn       time.Duration // how long the committing replica alone may publish a batch; 0: 8 s
+	TakeAgain     time.Duration // when a row that a sweep has taken may be taken again; 0: 10 s
 	DrainLimit    time.Duration // from the end of Run's context to its return; 0: 30 s (L8)
 }
 

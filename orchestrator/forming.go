@@ -19,12 +19,14 @@ const Grid = 10 * time.Second
 const PreciseWithin = 30 * time.Second
 
 // OnGrid rounds a wake time up to the grid; zero stays zero.
-func OnGrid(t time.Time) time.Time {
+func OnGrid(t time.Time) time.Time { return onGrid(t, Grid) }
+
+func onGrid(t time.Time, grid time.Duration) time.Time {
 	if t.IsZero() {
 		return t
 	}
-	if r := t.Truncate(Grid); !r.Equal(t) {
-		return r.Add(Grid)
+	if r := t.Truncate(grid); !r.Equal(t) {
+		return r.Add(grid)
 	}
 	return t
 }
@@ -49,6 +51,7 @@ type forming struct {
 	holds    []Hold
 	encoder  Encoder
 	log      *slog.Logger
+	grid     time.Duration
 	jitter   func() float64
 	sagas    map[saga.ID]*working
 	order    []saga.ID
@@ -138,7 +141,7 @@ func (f *forming) close() {
 	slices.SortFunc(f.order, func(a, b saga.ID) int { return slices.Compare(a[:], b[:]) })
 	for _, id := range f.order {
 		w := f.sagas[id]
-		wake := OnGrid(w.wake)
+		wake := onGrid(w.wake, f.grid)
 		if !w.seen || w.in.Revision == w.stored && wake.Equal(w.wakeAt) {
 			continue
 		}

@@ -17,6 +17,7 @@ const relayRows = 64
 
 // relay publishes what is committed, in the order of commits. It never has a transaction open.
 type relay struct {
+	limit    time.Duration // of one publish: when it ends, others may publish the rows
 	broker   Broker
 	queue    *queue[outgoing]
 	intake   *queue[*item]
@@ -45,7 +46,7 @@ func (r *relay) publish(ctx context.Context, rows []outgoing) {
 		records = append(records, o.row.Records...)
 	}
 	began := r.clock.Now()
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), retryIn)
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.limit)
 	published := r.broker.Publish(limited, records)
 	cancel()
 	unknown, refused := 0, 0

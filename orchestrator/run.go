@@ -102,7 +102,7 @@ func Assemble(cfg Config, ports Ports) *Engine {
 		cfg: &e.cfg, store: cfg.Store, encoder: cfg.Encoder, log: cfg.Logger, observer: cfg.Observer, clock: clock, random: random,
 		registry: e.registry, intake: intake, outgoing: out, acks: pending, timers: timers, health: e.health, mark: cfg.Broker.Mark,
 	}
-	e.relay = &relay{broker: cfg.Broker, queue: out, intake: intake, acks: pending, clock: clock, observer: cfg.Observer, health: e.health, log: cfg.Logger}
+	e.relay = &relay{limit: cfg.RetryIn, broker: cfg.Broker, queue: out, intake: intake, acks: pending, clock: clock, observer: cfg.Observer, health: e.health, log: cfg.Logger}
 	e.workers = []worker{
 		&receiver{broker: cfg.Broker, intake: intake, clock: clock, health: e.health, log: cfg.Logger},
 		&sweeper{cfg: &e.cfg, store: cfg.Store, reader: cfg.Reader, intake: intake, outgoing: out, clock: clock, health: e.health, log: cfg.Logger},
@@ -131,6 +131,9 @@ func (c *Config) setDefaults() {
 	}
 	span(&c.SweepEvery, 2*time.Second)
 	span(&c.KeepEvery, time.Hour)
+	span(&c.WakeGrid, Grid)
+	span(&c.RetryIn, 8*time.Second)
+	span(&c.TakeAgain, 10*time.Second)
 	span(&c.DrainLimit, 30*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -3,13 +3,9 @@ package orchestrator
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
-
-// takeAgain is when a row that a sweep has taken may be taken again.
-const takeAgain = 10 * time.Second
 
 // sweeper looks for what is overdue: sagas whose wake time has passed, and outbox rows that nobody published. It is the truth
 // behind every timer and hint (L2, L3, L6).
@@ -57,7 +53,7 @@ func (s *sweeper) sweep(ctx context.Context) {
 // find out when it does again; then all that has gathered goes at once, and not a few rows a sweep.
 func (s *sweeper) publish(ctx context.Context) bool {
 	for {
-		rows, err := s.store.TakeOverdue(ctx, relayRows, takeAgain)
+		rows, err := s.store.TakeOverdue(ctx, relayRows, s.cfg.TakeAgain)
 		if err != nil {
 			s.failed(ctx, "the outbox", err)
 			return false

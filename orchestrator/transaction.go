@@ -80,8 +80,8 @@ func (c *committer) form(tx Tx) *forming {
 	at := tx.At()
 	id := saga.BatchID(saga.NewID(at, uint16(c.random.Uint64()), c.random.Uint64()))
 	return &forming{
-		batch: Batch{ID: id, RetryIn: retryIn}, at: at, holds: tx.Holds(), encoder: c.encoder, log: c.log,
-		jitter: func() float64 { return float64(c.random.Uint64()>>11) / (1 << 53) }, sagas: map[saga.ID]*working{},
+		batch: Batch{ID: id, RetryIn: c.cfg.RetryIn}, at: at, holds: tx.Holds(), encoder: c.encoder, log: c.log,
+		grid: c.cfg.WakeGrid, jitter: func() float64 { return float64(c.random.Uint64()>>11) / (1 << 53) }, sagas: map[saga.ID]*working{},
 	}
 }
 

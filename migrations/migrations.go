@@ -47,6 +47,24 @@ func Up(ctx context.Context, dsn string) (applied []int64, err error) {
 	return applied, nil
 }
 
+// UpOne applies the next migration alone and answers its version; 0 where nothing is to do. Else it is as Up.
+func UpOne(ctx context.Context, dsn string) (version int64, err error) {
+	err = withProvider(ctx, dsn, func(p *goose.Provider) error {
+		result, err := p.UpByOne(ctx)
+		if errors.Is(err, goose.ErrNoNextVersion) {
+			return nil
+		}
+		if result != nil {
+			version = result.Source.Version
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("migrate up by one: %w", err)
+	}
+	return version, nil
+}
+
 // Down takes the newest migration back, with all that its tables hold, and answers its version; 0 where there is none.
 func Down(ctx context.Context, dsn string) (version int64, err error) {
 	err = withProvider(ctx, dsn, func(p *goose.Provider) error {

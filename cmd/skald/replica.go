@@ -29,6 +29,7 @@ type server struct {
 	gate       gate         // in front of web, until there is an API
 	adminGate  gate
 	ready      func(context.Context) error // beside the replica's own readiness
+	crash      crashHooks
 }
 
 // openServer listens, and answers that it is starting once it runs. The schema is up to date.
@@ -36,6 +37,9 @@ func openServer(ctx context.Context, cfg *configs.Config, log *slog.Logger, poli
 	s := &server{cfg: cfg, log: log, ready: func(context.Context) error { return nil }}
 	var moved bool
 	var err error
+	if s.crash, err = newCrash(); err != nil {
+		return nil, err
+	}
 	if s.web, moved, err = listen(ctx, cfg.HTTP.Addr, "--http-addr", policy); err != nil {
 		return nil, err
 	}
@@ -93,6 +97,7 @@ type replica struct {
 	api    *api.API
 	web    net.Listener
 	kafka  atomic.Bool // it was reached, and has the topics
+	crash  crashHooks
 }
 
 // connected is nil once Kafka was reached. Later outages make no replica unready: commands wait in the outbox.
@@ -106,7 +111,7 @@ func (r *replica) connected() error {
 // assemble makes the replica and opens the gates to its API.
 func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 	cfg := s.cfg
-	r := &replica{cfg: cfg, log: s.log, web: s.web}
+	r := &replica{cfg: cfg, log: s.log, web: s.web, crash: s.crash}
 	defer func() {
 		if err != nil {
 			r.close(context.WithoutCancel(ctx))
@@ -125,7 +130,7 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r.engine, err = orchestrator.New(orchestrator.Config{
+	engine := orchestrator.Config{
 		Store: store, Reader: store, Definitions: store, Broker: r.broker,
 		Encoder:       kafka.NewCodec(kcfg.Topics, kcfg.Cluster, kcfg.Keys),
 		Topics:        &provisioner{admin: r.admin, topics: topicsOf(cfg), create: cfg.Topics.Create},
@@ -139,8 +144,9 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 		SweepEvery:    cfg.Sweep.Interval,
 		SweepLimit:    cfg.Sweep.Limit,
 		DrainLimit:    cfg.DrainLimit,
-	})
-	if err != nil {
+	}
+	s.crash.engine(&engine)
+	if r.engine, err = orchestrator.New(engine); err != nil {
 		return nil, err
 	}
 	r.api, err = api.New(api.Config{
@@ -169,6 +175,9 @@ func (r *replica) openStore(ctx context.Context) (*postgres.Store, error) {
 		{Role: postgres.RoleEngine, MaxConns: int32(db.EngineConns), StatementTimeout: db.EngineStatementTimeout},
 		{Role: postgres.RoleAPI, MaxConns: int32(db.APIConns), StatementTimeout: db.APIStatementTimeout},
 	} {
+		if pc.Role == postgres.RoleEngine {
+			pc.Configure = r.crash.pool()
+		}
 		pc.DSN, pc.LockTimeout, pc.IdleInTx = db.URL.Reveal(), db.LockTimeout, db.IdleInTransactionTimeout
 		pool, err := postgres.OpenPool(ctx, pc)
 		if err != nil {
@@ -223,6 +232,7 @@ func (r *replica) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if r.broker != nil {
+		r.crash.leaving()
 		if err := r.broker.Close(ctx); err != nil {
 			r.log.WarnContext(ctx, "Kafka connection not closed cleanly", "error", err)
 		}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/skaldhq/skald/api"
 	"github.com/skaldhq/skald/configs"
-	"github.com/skaldhq/skald/migrations"
 )
 
 // serveCmd runs one replica.
@@ -51,7 +50,11 @@ func (cmd *serveCmd) Run(ctx context.Context, term *console, all *cli) error {
 // prepare migrates where that is asked for, and makes sure that the schema is the one that this binary knows.
 func (cmd *serveCmd) prepare(ctx context.Context, log *slog.Logger) error {
 	if cmd.Migrate {
-		applied, err := migrations.Up(ctx, cmd.Database.URL.Reveal())
+		crash, err := newCrash()
+		if err != nil {
+			return err
+		}
+		applied, err := crash.migrate(ctx, cmd.Database.URL.Reveal())
 		if err != nil {
 			return reachDatabase(err)
 		}

@@ -58,14 +58,14 @@ func (s *Store) Audit(_ context.Context, tenant string, before int64, limit int)
 	return entries, nil
 }
 
-// VerifyAudit recomputes the hashes of a tenant's entries; the error names the first that does not fit.
+// VerifyAudit recomputes the hashes of a tenant's entries; a *stored.ChainError names the first that does not fit.
 func (s *Store) VerifyAudit(_ context.Context, tenant string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var hash [32]byte
 	for i, a := range s.audit[tenant] {
 		if hash = stored.ChainAudit(hash, a.entry); hash != a.hash {
-			return fmt.Errorf("audit of %s: entry %d does not fit the chain", tenant, i+1)
+			return &stored.ChainError{Tenant: tenant, Entry: int64(i) + 1, What: fmt.Sprintf("entry %d does not fit the chain", i+1)}
 		}
 	}
 	return nil

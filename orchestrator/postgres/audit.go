@@ -71,7 +71,8 @@ func (s *Store) Audit(ctx context.Context, tenant string, before int64, limit in
 	return entries, translate("list the audit", err)
 }
 
-// VerifyAudit recomputes the hashes of a tenant's entries and looks for holes; the error names the first that does not fit.
+// VerifyAudit recomputes the hashes of a tenant's entries and looks for holes; a *stored.ChainError names the first that does not
+// fit.
 func (s *Store) VerifyAudit(ctx context.Context, tenant string) error {
 	opts := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.cfg.API, opts, func(tx pgx.Tx) error {
@@ -87,7 +88,7 @@ func (s *Store) VerifyAudit(ctx context.Context, tenant string) error {
 		_, err = pgx.ForEachRow(rows, []any{&seq, &entry, &hash}, func() error {
 			want++
 			if chain = stored.ChainAudit(chain, entry); seq != want || !slices.Equal(chain[:], hash) {
-				return fmt.Errorf("entry %d does not fit the chain", want)
+				return &stored.ChainError{Tenant: tenant, Entry: want, What: fmt.Sprintf("entry %d does not fit the chain", want)}
 			}
 			return nil
 		})
@@ -98,10 +99,12 @@ func (s *Store) VerifyAudit(ctx context.Context, tenant string) error {
 		switch {
 		case err == pgx.ErrNoRows && want == 0:
 			return nil
+		case err == pgx.ErrNoRows:
+			return &stored.ChainError{Tenant: tenant, Entry: want, What: fmt.Sprintf("the chain ends at %d, and has no head", want)}
 		case err != nil:
 			return err
 		case seq != want || !slices.Equal(chain[:], hash):
-			return fmt.Errorf("the chain ends at %d, and its head says %d", want, seq)
+			return &stored.ChainError{Tenant: tenant, Entry: want, What: fmt.Sprintf("the chain ends at %d, and its head says %d", want, seq)}
 		}
 		return nil
 	})

@@ -19,6 +19,7 @@ const (
 	RoleEngine    Role = "engine"    // the committer and the sweeps
 	RoleAPI       Role = "api"       // lists, history, definitions
 	RoleDashboard Role = "dashboard" // the same for people
+	RoleAudit     Role = "audit"     // `skald audit`, which reads everything
 )
 
 // PoolConfig is a pool of one role. Zero fields take the defaults.
@@ -26,7 +27,7 @@ type PoolConfig struct {
 	DSN              string
 	Role             Role          // shown as application_name
 	MaxConns         int32         // 0: 8 for the engine, else 4
-	StatementTimeout time.Duration // 0: 10 s for the engine, else 5 s
+	StatementTimeout time.Duration // 0: 10 s for the engine, 1 min for an audit, else 5 s
 	LockTimeout      time.Duration // 0: 1 s
 	IdleInTx         time.Duration // idle_in_transaction_session_timeout; 0: 5 s
 	ConnectTimeout   time.Duration // 0: 5 s
@@ -37,7 +38,7 @@ type PoolConfig struct {
 func (c PoolConfig) withDefaults() PoolConfig {
 	engine := c.Role == RoleEngine
 	c.MaxConns = or(c.MaxConns, choose[int32](engine, 8, 4))
-	c.StatementTimeout = or(c.StatementTimeout, choose(engine, 10*time.Second, 5*time.Second))
+	c.StatementTimeout = or(c.StatementTimeout, choose(engine, 10*time.Second, choose(c.Role == RoleAudit, time.Minute, 5*time.Second)))
 	c.LockTimeout = or(c.LockTimeout, time.Second)
 	c.IdleInTx = or(c.IdleInTx, 5*time.Second)
 	c.ConnectTimeout = or(c.ConnectTimeout, 5*time.Second)

@@ -47,6 +47,15 @@ func ChainAudit(before [32]byte, entry []byte) [32]byte {
 	return sha256.Sum256(append(before[:], entry...))
 }
 
+// ChainError says where the chain of a tenant's entries does not fit.
+type ChainError struct {
+	Tenant string
+	Entry  int64 // the first that does not fit
+	What   string
+}
+
+func (e *ChainError) Error() string { return fmt.Sprintf("audit of %s: %s", e.Tenant, e.What) }
+
 // AuditEntry is one operator action as it is stored. Seq counts a tenant's entries from 1 without holes.
 type AuditEntry struct {
 	Seq int64

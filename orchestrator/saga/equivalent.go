@@ -1,6 +1,8 @@
 package saga
 
 import (
+	"bytes"
+	"encoding/json"
 	"reflect"
 	"time"
 )
@@ -10,18 +12,19 @@ import (
 // the first difference.
 func Equivalent(def *Definition, folded, stored Instance) string {
 	a, b := told(def, folded, stored), told(def, stored, stored)
-	if reflect.DeepEqual(a, b) { // mostly; else nil and empty may still be the same to JSON
+	if reflect.DeepEqual(a, b) { // mostly; else nil and empty may be stored the same
 		return ""
 	}
-	x, y := encoded(a), encoded(b)
-	if x == y {
+	x, errX := EncodeInstance(a)
+	y, errY := EncodeInstance(b)
+	if errX == nil && errY == nil && bytes.Equal(x, y) {
 		return ""
 	}
-	return "folded " + x + "\nstored " + y
+	return "folded " + readable(a) + "\nstored " + readable(b)
 }
 
-func encoded(in Instance) string {
-	out, err := EncodeInstance(in)
+func readable(in Instance) string {
+	out, err := json.Marshal(in)
 	if err != nil {
 		return err.Error()
 	}

@@ -205,14 +205,14 @@ func TestTestsThatPagesNameExist(t *testing.T) {
 	for _, p := range pages(t) {
 		for _, m := range regexp.MustCompile("`(Test[A-Z][A-Za-z0-9_]*)`").FindAllStringSubmatch(p.prose, -1) {
 			seen++
-			require.Contains(t, all, "func "+m[1]+"(", "%s names %s", p.path, m[1])
+			require.True(t, strings.Contains(all, "func "+m[1]+"("), "%s names %s, which is no test", p.path, m[1])
 		}
 		for _, m := range regexp.MustCompile("`([A-Z][A-Za-z]+_[A-Z][A-Za-z]+)`").FindAllStringSubmatch(p.prose, -1) {
 			if strings.HasPrefix(m[1], "Test") || strings.ToUpper(m[1]) == m[1] {
 				continue
 			}
 			seen++
-			require.Contains(t, all, `"`+m[1]+`":`, "%s names the case %s", p.path, m[1])
+			require.True(t, strings.Contains(all, `"`+m[1]+`":`), "%s names the case %s, which is none", p.path, m[1])
 		}
 	}
 	require.Greater(t, seen, 30)

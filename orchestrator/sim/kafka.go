@@ -46,7 +46,7 @@ func (k *kafka) rebalance() {
 	k.generation++
 	var alive []*replica
 	for _, r := range k.w.replicas {
-		if !r.dead {
+		if !r.away() {
 			alive = append(alive, r)
 		}
 	}
@@ -85,7 +85,7 @@ func (b *replicaBroker) Publish(_ context.Context, records []orchestrator.Record
 	w.port(b.r, "kafka.publish")
 	out := make([]orchestrator.Published, len(records))
 	for i, r := range records {
-		if w.hits(FaultRecordLost) {
+		if b.r.noBroker.After(w.now) || w.hits(FaultRecordLost) {
 			out[i].Err = errConnection
 			continue
 		}
@@ -112,14 +112,14 @@ func (b *replicaBroker) Publish(_ context.Context, records []orchestrator.Record
 	return out
 }
 
-func (b *replicaBroker) Fetch(context.Context) ([]orchestrator.Delivery, error) {
+func (b *replicaBroker) Fetch(ctx context.Context) ([]orchestrator.Delivery, error) {
 	w := b.k.w
-	w.wait(w.current, call{until: w.now.Add(time.Second), ready: b.some})
+	w.wait(w.current, call{until: w.now.Add(time.Second), ready: b.some, ctx: ctx})
 	w.port(b.r, "kafka.fetch")
 	var out []orchestrator.Delivery
 	for i := range b.k.replies {
 		p := &b.k.replies[i]
-		for p.owner == b.r && p.position < int64(len(p.records)) && len(out) < 32 {
+		for p.owner == b.r && !b.r.noBroker.After(b.k.w.now) && p.position < int64(len(p.records)) && len(out) < 32 {
 			r := p.records[p.position]
 			p.position++
 			msg := &sarama.ConsumerMessage{Topic: "skald.replies", Partition: int32(i), Offset: r.Offset, Key: r.Key, Value: r.Value, Timestamp: r.Timestamp}
@@ -136,7 +136,7 @@ func (b *replicaBroker) Fetch(context.Context) ([]orchestrator.Delivery, error) 
 
 func (b *replicaBroker) some() bool {
 	for i := range b.k.replies {
-		if p := &b.k.replies[i]; p.owner == b.r && p.position < int64(len(p.records)) {
+		if p := &b.k.replies[i]; p.owner == b.r && !b.r.noBroker.After(b.k.w.now) && p.position < int64(len(p.records)) {
 			return true
 		}
 	}

@@ -122,7 +122,7 @@ func (o *oracle) quiet() bool {
 		}
 	}
 	depth, err := o.w.store.OutboxDepth(context.Background(), 1)
-	return err == nil && depth == 0 && o.w.kafka.unread() == 0 && len(o.w.events) == 0
+	return err == nil && depth == 0 && o.w.kafka.unread() == 0 && o.w.pending == 0
 }
 
 // judge looks at the end of the world.

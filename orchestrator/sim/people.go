@@ -93,7 +93,7 @@ func (p *people) start(key, name string, input json.RawMessage) {
 	}
 	again := func() { p.w.after(3*time.Second, func() { p.start(key, name, input) }) }
 	r := p.w.replicas[p.w.script.IntN(len(p.w.replicas))]
-	if r.dead {
+	if r.away() {
 		again()
 		return
 	}
@@ -123,7 +123,7 @@ func (p *people) operate(key string) {
 	r := p.w.replicas[p.w.script.IntN(len(p.w.replicas))]
 	actions := []saga.Action{saga.ActionCancel, saga.ActionPause, saga.ActionRetry, saga.ActionCancel}
 	act := saga.Acted{Action: actions[p.w.script.IntN(len(actions))], Reason: "sim", By: "operator"}
-	if !ok || r.dead {
+	if !ok || r.away() {
 		return
 	}
 	if act.Action == saga.ActionRetry {
@@ -151,7 +151,7 @@ func (p *people) resume(id saga.ID) {
 			return
 		}
 		for _, r := range p.w.replicas {
-			if !r.dead {
+			if !r.away() {
 				p.act(r, id, saga.Acted{Action: saga.ActionResume, Reason: "sim", By: "operator"})
 				break
 			}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/skaldhq/skald/orchestrator"
@@ -11,10 +12,19 @@ import (
 type replica struct {
 	w      *world
 	name   string
+	life   int // grows with each start: what was planned for an earlier one does not touch it
 	engine *orchestrator.Engine
 	tasks  []*task
-	open   map[*faultyTx]bool
+	open   []*faultyTx
+	clock  clock
 	dead   bool
+	frozen int64 // stands still until then, in nanoseconds since the epoch
+
+	noStore  time.Time // does not reach the database until then
+	noBroker time.Time // does not reach the broker until then
+
+	drain *drain // nil: it does not drain
+	ends  []context.CancelFunc
 }
 
 // start brings the replica up, as after a restart: nothing is known but what is stored.
@@ -23,67 +33,101 @@ func (r *replica) start() {
 		return
 	}
 	w := r.w
-	r.dead, r.open, r.tasks = false, map[*faultyTx]bool{}, nil
-	store := &faultyStore{Store: w.store, w: w, r: r}
+	r.life++
+	r.dead, r.frozen, r.open, r.tasks, r.drain, r.ends = false, 0, nil, nil, nil, nil
+	r.clock = newClock(w, r)
+	store := &faultyStore{Store: w.database.store, w: w, r: r}
 	r.engine = orchestrator.Assemble(orchestrator.Config{
-		Store: store, Reader: w.store, Definitions: w.store, Broker: &replicaBroker{w.kafka, r}, Encoder: w.kafka.codec,
+		Store: store, Reader: store, Definitions: store, Broker: &replicaBroker{w.kafka, r}, Encoder: w.kafka.codec,
 		Logger: w.opt.Log.With("replica", r.name), BatchEvents: 1 + w.script.IntN(16),
-	}, orchestrator.Ports{Clock: clock{w, r}, Random: w.draw, Signal: func() orchestrator.Signal { return &signal{w: w, r: r} }})
+	}, orchestrator.Ports{
+		Clock: r.clock, Random: w.draw, Signal: func() orchestrator.Signal { return &signal{w: w, r: r} }, Compile: compile,
+	})
+	stages := map[orchestrator.Stage]context.Context{}
+	for stage := orchestrator.StageTaking; stage <= orchestrator.StagePublishing; stage++ {
+		ctx, end := context.WithCancel(context.Background())
+		stages[stage], r.ends = ctx, append(r.ends, end)
+	}
 	for _, worker := range r.engine.Workers() {
-		before := len(w.tasks)
-		w.spawn(r, worker)
-		r.tasks = append(r.tasks, w.tasks[before])
+		r.tasks = append(r.tasks, w.spawn(r, stages[worker.Stage], worker))
 	}
 	w.kafka.rebalance()
 	w.note(r.name, "start")
 }
 
+// comeBack starts the replica again after a while, unless somebody has before.
+func (r *replica) comeBack(d time.Duration) { r.w.meanwhile(max(d, time.Millisecond), r.start) }
+
 // kill is kill -9: workers end where they are, and the database rolls their transactions back.
 func (r *replica) kill() {
-	if r.dead {
-		return
+	if !r.dead {
+		r.w.report.Kills++
+		r.stop("kill")
 	}
-	r.dead = true
+}
+
+func (r *replica) stop(how string) {
 	w := r.w
-	w.note(r.name, "kill")
+	r.dead = true
+	w.note(r.name, how)
 	for _, t := range r.tasks {
-		w.remove(t)
-		w.current = t
-		t.stop()
-		w.current = nil
+		w.end(t)
 	}
-	for tx := range r.open {
-		tx.inner.Rollback(context.Background())
+	r.tasks = nil
+	for _, end := range r.ends {
+		end()
 	}
+	r.sever()
 	w.kafka.rebalance()
 }
 
-// clock is the replica's own clock; the world's time is also the database's.
-type clock struct {
-	w *world
-	r *replica
-}
-
-func (c clock) Now() time.Time { return c.w.now }
-
-func (c clock) Sleep(_ context.Context, d time.Duration) {
-	if t := c.w.current; t != nil {
-		c.w.wait(t, call{until: c.w.now.Add(d)})
+// sever ends the replica's sessions with the database, which rolls their transactions back.
+func (r *replica) sever() {
+	for _, tx := range slices.Clone(r.open) {
+		tx.sever()
 	}
 }
 
-// signal wakes a coroutine.
-type signal struct {
-	w     *world
-	r     *replica
-	token bool
+// away reports whether a client gets no answer from the replica: it is dead, or stands still.
+func (r *replica) away() bool { return r.dead || r.frozen > r.w.clock }
+
+// idleInTransaction is idle_in_transaction_session_timeout: when the database ends the session of who stands still.
+const idleInTransaction = 5 * time.Second
+
+// groupSession is the consumer group's session timeout.
+const groupSession = 6 * time.Second
+
+// freeze is SIGSTOP and, after d, SIGCONT: the world goes on meanwhile. The database ends its transactions and the group throws it
+// out, but it knows of nothing when it goes on (S17).
+func (r *replica) freeze(d time.Duration) {
+	w := r.w
+	w.note(r.name, "freeze")
+	r.frozen = w.clock + int64(d)
+	life := r.life
+	w.meanwhile(idleInTransaction, func() {
+		if r.life == life && r.away() {
+			r.sever()
+		}
+	})
+	w.meanwhile(groupSession, func() {
+		if r.life == life && r.away() {
+			w.kafka.rebalance()
+		}
+	})
+	w.meanwhile(d, func() {
+		if r.life == life && !r.dead {
+			w.kafka.rebalance()
+		}
+	})
 }
 
-func (s *signal) Notify() { s.token = true }
-
-func (s *signal) Wait(_ context.Context, d time.Duration) {
-	if !s.token {
-		s.w.wait(s.w.current, call{until: s.w.now.Add(d), ready: func() bool { return s.token }})
+// thaw ends a freeze now.
+func (r *replica) thaw() {
+	if r.frozen > r.w.clock {
+		r.frozen = 0
+		for _, t := range r.tasks {
+			r.w.wake(t)
+		}
+		r.w.kafka.rebalance()
 	}
-	s.token = false
 }

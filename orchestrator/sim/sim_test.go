@@ -65,7 +65,7 @@ func TestSameSeedSameTrace(t *testing.T) {
 		require.NoError(t, err)
 		second, err := sim.Run(sim.Options{Seed: 10_000 + s})
 		require.NoError(t, err)
-		require.Equal(t, fmt.Sprintf("%x", first.Trace), fmt.Sprintf("%x", second.Trace), "seed %d", 10_000+s)
+		require.Equal(t, fmt.Sprintf("%016x", first.Trace), fmt.Sprintf("%016x", second.Trace), "seed %d", 10_000+s)
 	}
 }
 
@@ -76,7 +76,7 @@ func TestSeed(t *testing.T) {
 	if *seed > 0 {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	r, err := sim.Run(sim.Options{Seed: one, KillAt: *killAt, Log: log})
+	r, err := sim.Run(sim.Options{Seed: one, KillAt: *killAt, Log: log, Notes: 60})
 	require.NoError(t, err)
 	t.Logf("%+v", r)
 }

@@ -28,5 +28,29 @@ func (v *Violation) Error() string {
 func (w *world) violate(guarantee, format string, args ...any) {
 	if w.failed == nil {
 		w.failed = &Violation{Guarantee: guarantee, At: w.now.Sub(epoch), Message: fmt.Sprintf(format, args...)}
+		w.note("violated", guarantee)
 	}
 }
+
+// Failure is a run that broke a promise. It unwraps to its *Violation.
+type Failure struct {
+	Options   Options
+	Report    Report
+	Violation *Violation
+}
+
+func (f *Failure) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v\n", f.Violation)
+	fmt.Fprintf(&b, "seed %d, trace %016x, %d faults in %s of virtual time\n", f.Options.Seed, f.Report.Trace, len(f.Report.Hits), f.Report.Virtual)
+	fmt.Fprintf(&b, "run it again: go test ./orchestrator/sim -run 'TestSeed$' -v -args -seed=%d", f.Options.Seed)
+	if f.Options.KillAt > 0 {
+		fmt.Fprintf(&b, " -kill-at=%d", f.Options.KillAt)
+	}
+	if len(f.Report.Notes) > 0 {
+		fmt.Fprintf(&b, "\nthe last of its trace:\n  %s", strings.Join(f.Report.Notes, "\n  "))
+	}
+	return b.String()
+}
+
+func (f *Failure) Unwrap() error { return f.Violation }

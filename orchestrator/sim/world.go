@@ -1,17 +1,11 @@
 package sim
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
-	"hash"
-	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"time"
 
-	"github.com/skaldhq/skald/orchestrator"
 	"github.com/skaldhq/skald/orchestrator/memory"
 )
 
@@ -25,7 +19,9 @@ type Options struct {
 	Replicas int // 0: 1 to 3, drawn
 	// KillAt kills a replica at the n-th port call of the world, and turns all other faults off; 0: faults are drawn.
 	KillAt int
-	Calm   bool // no faults at all
+	Calm   bool  // no faults at all
+	Only   []Hit // exactly these faults happen; nil: as drawn
+	Notes  int   // how many of the last notes of the trace a failure shows; 0: none
 	Log    *slog.Logger
 }
 
@@ -33,31 +29,41 @@ type Options struct {
 type Report struct {
 	Seed      uint64
 	PortCalls int
-	Kills     int
-	Faults    map[Fault]int
-	Outcomes  map[string]int
 	Commits   int
+	Kills     int
 	Virtual   time.Duration
-	Trace     [32]byte
+	Trace     uint64 // two runs of one seed have the same
+
+	Hits     []Hit          // the faults that happened, in order
+	Faults   map[Fault]int  // how often each kind happened
+	Chances  map[Fault]int  // how often each kind could have
+	Outcomes map[string]int // sagas by how they ended
+	Points   map[string]int // kills by the port at which they struck
+	Drains   map[string]int // by how they ended
+	Notes    []string       // the last of the trace, where asked for
 }
 
 // world is one run.
 type world struct {
 	opt     Options
-	now     time.Time
+	clock   int64      // nanoseconds since the epoch
+	now     time.Time  // the same
 	sched   *rand.Rand // who runs next, and how long calls take
 	draw    *rand.Rand // what the engine draws
 	script  *rand.Rand // what clients, operators and participants do
 	nemesis *nemesis   // which faults happen
-	tasks   []*task
-	events  []event
+	agenda  agenda
+	pending int     // appointments that the world does not rest before
+	watched []*task // that wait for a condition
 	current *task
 	calls   int
-	trace   hash.Hash
+	trace   trace
 	report  Report
 	failed  *Violation
 
-	store    *memory.Store
+	hindered time.Time // until then something stands in the way of work
+	database *database
+	store    *memory.Store // the database's, for those who look at it from outside
 	kafka    *kafka
 	replicas []*replica
 	people   *people
@@ -65,48 +71,14 @@ type world struct {
 	actors   *actors
 }
 
-// event is something that the world does at a time.
-type event struct {
-	at  time.Time
-	seq int
-	do  func()
-}
-
-// task is a worker as a coroutine.
-type task struct {
-	name  string
-	owner *replica
-	next  func() (call, bool)
-	stop  func()
-	yield func(call) bool
-	until time.Time
-	ready func() bool // nil: only until counts
-}
-
-// call is what a worker yields at a port: when it goes on.
-type call struct {
-	until time.Time
-	ready func() bool
-}
-
-// hits reports whether a fault happens now, and counts it.
-func (w *world) hits(f Fault) bool {
-	if !w.nemesis.hits(f) {
-		return false
-	}
-	w.report.Faults[f]++
-	w.note("fault", string(f))
-	return true
-}
-
 func newWorld(opt Options) *world {
 	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(opt.Seed, n)) }
 	w := &world{
-		opt: opt, now: epoch, sched: stream(1), draw: stream(3), script: stream(4),
-		nemesis: newNemesis(opt.Seed, opt.Calm || opt.KillAt > 0),
-		trace:   sha256.New(), report: Report{Seed: opt.Seed, Faults: map[Fault]int{}, Outcomes: map[string]int{}},
+		opt: opt, now: epoch, sched: stream(1), draw: stream(3), script: stream(4), nemesis: newNemesis(opt), trace: newTrace(opt.Notes),
+		report: Report{Seed: opt.Seed, Outcomes: map[string]int{}, Points: map[string]int{}, Drains: map[string]int{}},
 	}
-	w.store = memory.New(memory.Config{Now: func() time.Time { return w.now }})
+	w.database = newDatabase(w)
+	w.store = w.database.store
 	w.oracle = newOracle(w)
 	w.kafka = newKafka(w)
 	w.actors = newActors(w)
@@ -114,21 +86,22 @@ func newWorld(opt Options) *world {
 	return w
 }
 
-// Run makes the world of the options and runs it to its end. The error says which promise was broken and how to run it again.
+// Run makes the world of the options and runs it to its end. The error is a *Failure: it says which promise was broken and how to
+// run it again.
 func Run(opt Options) (Report, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	w := newWorld(opt)
 	w.run()
-	w.report.PortCalls, w.report.Virtual = w.calls, w.now.Sub(epoch)
-	copy(w.report.Trace[:], w.trace.Sum(nil))
+	w.summarize()
 	if w.failed != nil {
-		return w.report, fmt.Errorf("seed %d\n%w\nrun it again: go test ./orchestrator/sim -run TestSeed -seed=%d -kill-at=%d -v", opt.Seed, w.failed, opt.Seed, opt.KillAt)
+		return w.report, &Failure{Options: opt, Report: w.report, Violation: w.failed}
 	}
 	return w.report, nil
 }
 
+// run is phase 1, in which faults happen and invariants are checked after every commit, and phase 2, in which all comes to rest.
 func (w *world) run() {
 	replicas := w.opt.Replicas
 	if replicas == 0 {
@@ -141,170 +114,28 @@ func (w *world) run() {
 		r.start()
 	}
 	w.people.script()
-	w.until(w.now.Add(time.Duration(20+w.script.IntN(100))*time.Second), nil)
+	w.weather()
+	w.until(w.now.Add(time.Duration(20+w.script.IntN(100))*time.Second), w.oracle.quiet)
 	w.heal()
-	limit := w.now.Add(30 * time.Minute)
-	w.until(limit, w.oracle.quiet)
+	w.until(w.now.Add(30*time.Minute), w.oracle.quiet)
 	if w.failed == nil {
 		w.oracle.judge()
 	}
 	for _, r := range w.replicas {
-		r.kill()
-	}
-}
-
-// heal ends the first phase: no fault happens any more, and whoever is dead comes back.
-func (w *world) heal() {
-	w.note("phase", "heal")
-	w.nemesis.calm = true
-	w.actors.heal()
-	w.people.heal()
-	for _, r := range w.replicas {
-		if r.dead {
-			r.start()
+		if !r.dead {
+			r.stop("end")
 		}
 	}
 }
 
-// at has do called at a time from now.
-func (w *world) after(d time.Duration, do func()) {
-	w.events = append(w.events, event{at: w.now.Add(d), seq: len(w.events), do: do})
-}
-
-// until runs tasks and events up to a time, or until done.
-func (w *world) until(limit time.Time, done func() bool) {
-	for w.failed == nil {
-		if done != nil && done() {
-			return
-		}
-		if !w.step(limit) {
-			w.now = limit
-			return
+func (w *world) summarize() {
+	r := &w.report
+	r.PortCalls, r.Virtual, r.Trace = w.calls, w.now.Sub(epoch), w.trace.hash
+	r.Hits, r.Notes = w.nemesis.hit, w.trace.notes()
+	r.Faults, r.Chances = map[Fault]int{}, map[Fault]int{}
+	for f, s := range w.nemesis.states {
+		if s.seen > 0 {
+			r.Faults[f], r.Chances[f] = s.hits, int(s.seen)
 		}
 	}
 }
-
-// step runs what is due next; false when nothing is before limit.
-func (w *world) step(limit time.Time) bool {
-	var due []int // tasks by index, events after them
-	next := limit
-	earlier := func(t time.Time) {
-		if t.Before(next) {
-			next = t
-		}
-	}
-	for i, t := range w.tasks {
-		switch {
-		case !t.until.After(w.now) || t.ready != nil && t.ready():
-			due = append(due, i)
-		default:
-			earlier(t.until)
-		}
-	}
-	for i, e := range w.events {
-		if !e.at.After(w.now) {
-			due = append(due, len(w.tasks)+i)
-		} else {
-			earlier(e.at)
-		}
-	}
-	if len(due) == 0 {
-		if !next.Before(limit) {
-			return false
-		}
-		w.now = next
-		return true
-	}
-	pick := due[w.sched.IntN(len(due))]
-	if pick >= len(w.tasks) {
-		i := pick - len(w.tasks)
-		e := w.events[i]
-		w.events = append(w.events[:i], w.events[i+1:]...)
-		e.do()
-		return true
-	}
-	w.resume(w.tasks[pick])
-	return true
-}
-
-func (w *world) resume(t *task) {
-	w.current = t
-	c, alive := t.next()
-	w.current = nil
-	if !alive {
-		w.remove(t)
-		return
-	}
-	t.until, t.ready = c.until, c.ready
-}
-
-func (w *world) remove(t *task) {
-	for i, other := range w.tasks {
-		if other == t {
-			w.tasks = append(w.tasks[:i:i], w.tasks[i+1:]...)
-			return
-		}
-	}
-}
-
-// spawn makes a worker a coroutine. A kill is a panic out of a port call, that nothing but this recovers from.
-func (w *world) spawn(r *replica, worker orchestrator.Worker) {
-	t := &task{name: worker.Name, owner: r, until: w.now}
-	t.next, t.stop = iter.Pull(func(yield func(call) bool) {
-		t.yield = yield
-		defer func() {
-			if p := recover(); p != nil {
-				if _, killed := p.(orchestrator.Kill); !killed {
-					panic(p)
-				}
-			}
-		}()
-		worker.Run(context.Background())
-	})
-	w.tasks = append(w.tasks, t)
-}
-
-// port is what every port call goes through: a place where the world may delay the worker or kill its replica. Calls from
-// outside a worker (clients) pass.
-func (w *world) port(r *replica, name string) {
-	t := w.current
-	if t == nil {
-		return
-	}
-	w.calls++
-	w.note(r.name, t.name, name)
-	if w.opt.KillAt > 0 && w.calls == w.opt.KillAt || w.hits(FaultKill) {
-		w.report.Kills++
-		w.after(0, r.kill)
-		w.after(time.Duration(1+w.sched.IntN(8000))*time.Millisecond, r.start)
-		w.wait(t, call{until: w.now.Add(time.Hour)}) // killed here, before anything else of the replica runs on
-	}
-	w.wait(t, call{until: w.now.Add(w.latency())})
-}
-
-// latency is how long a port call takes: mostly short, with a tail.
-func (w *world) latency() time.Duration {
-	d := time.Duration(w.sched.IntN(3000)) * time.Microsecond
-	if w.sched.IntN(50) == 0 {
-		d *= 100
-	}
-	return d
-}
-
-func (w *world) wait(t *task, c call) {
-	if t.owner.dead || !t.yield(c) {
-		panic(orchestrator.Kill{})
-	}
-}
-
-// note adds to the trace that tells two runs apart.
-func (w *world) note(words ...string) {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(w.now.UnixNano()))
-	w.trace.Write(b[:])
-	for _, word := range words {
-		w.trace.Write([]byte(word))
-		w.trace.Write([]byte{0})
-	}
-}
-

@@ -29,8 +29,19 @@ type Process struct {
 // with SKALD_ is handed on. What it said is shown when the test fails.
 func Start(t testing.TB, env []string, args ...string) *Process {
 	t.Helper()
+	return start(t, Binary(t), env, args...)
+}
+
+// StartTagged is Start of a binary that is built with a tag.
+func StartTagged(t testing.TB, tag string, env []string, args ...string) *Process {
+	t.Helper()
+	return start(t, Tagged(t, tag), env, args...)
+}
+
+func start(t testing.TB, path string, env []string, args ...string) *Process {
+	t.Helper()
 	p := &Process{t: t, name: strings.Join(args, " "), Out: &Buffer{}, Err: &Buffer{}}
-	p.cmd = exec.Command(Binary(t), args...)
+	p.cmd = exec.Command(path, args...)
 	p.cmd.Env = append(CleanEnv(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.Out, p.Err
 	p.cmd.WaitDelay = 5 * time.Second

@@ -80,6 +80,13 @@ func (s *Stack) Serve() *Replica {
 	return &Replica{Process: s.Start("serve")}
 }
 
+// ServeTagged starts a replica of a binary that is built with a tag, with further environment. Ready waits for it.
+func (s *Stack) ServeTagged(tag string, env ...string) *Replica {
+	s.t.Helper()
+	env = append(append(s.env[:len(s.env):len(s.env)], "SKALD_ADMIN_ADDR=127.0.0.1:0"), env...)
+	return &Replica{Process: StartTagged(s.t, tag, env, "serve")}
+}
+
 // Ready waits until the replica takes requests.
 func (r *Replica) Ready(t testing.TB) *Replica {
 	t.Helper()

@@ -1,0 +1,252 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/skaldhq/skald/api/client"
+	"github.com/skaldhq/skald/cmd/skald/embedded/embeddedtest"
+	"github.com/skaldhq/skald/orchestrator/sim/crashpoint"
+	"github.com/skaldhq/skald/test/stack"
+)
+
+// dieWithin bounds how long a process may take to come to its point, and recoverWithin how long its sagas may take afterwards.
+const (
+	dieWithin     = 30 * time.Second
+	recoverWithin = 45 * time.Second
+)
+
+// lane is one stack on which process after process is killed: each recovers what the one before it left, and then has its own
+// round.
+type lane struct {
+	*testing.T
+	s       *stack.Stack
+	name    string
+	arm     string // the file that says where the present replica dies
+	replica *stack.Replica
+	orders  []stack.Order
+	ids     map[string]string
+	played  int
+}
+
+func newLane(t *testing.T, i int) *lane {
+	l := &lane{T: t, s: stack.New(t), name: fmt.Sprintf("lane-%d", i), ids: map[string]string{}}
+	l.s.Participants()
+	l.serve()
+	for _, phase := range crashpoint.AllPhases() {
+		src, err := os.ReadFile(fmt.Sprintf("testdata/crashpoint-%s.yaml", phase))
+		require.NoError(t, err)
+		_, _, err = l.replica.PutDefinition(t.Context(), "crash-"+string(phase), 1, src, true)
+		require.NoError(t, err)
+	}
+	l.s.Settled(1, "orders", "payments", "inventory", "shipping")
+	return l
+}
+
+// serve starts the next replica. As a static member of its group it takes the place of the dead one, which the group would else
+// wait for.
+func (l *lane) serve() {
+	l.arm = filepath.Join(l.TempDir(), fmt.Sprintf("crash-%d", len(l.orders)))
+	l.replica = l.s.ServeTagged("crashpoints", "SKALD_TEST_QUICK=true", "SKALD_TEST_CRASH=@"+l.arm, "SKALD_INSTANCE_ID="+l.name).Ready(l.T)
+}
+
+// dies tells the present replica where to.
+func (l *lane) dies(at crashpoint.At) {
+	require.NoError(l, os.WriteFile(l.arm+".new", []byte(at.String()), 0o644))
+	require.NoError(l, os.Rename(l.arm+".new", l.arm))
+}
+
+// dead waits for the present replica's death, and starts the next.
+func (l *lane) dead(r round, p crashpoint.Point) bool {
+	if err := l.replica.Wait(dieWithin); err != nil {
+		l.Errorf("%s: %s was never hit: %v", r, p, err)
+		return false
+	}
+	if !strings.Contains(l.replica.Err.String(), "crash point "+string(p)+"\n") {
+		l.Errorf("%s: the replica ended for another reason than %s: %s", r, p, l.replica.Err.Tail())
+		return false
+	}
+	l.serve()
+	return true
+}
+
+// play is one round.
+func (l *lane) play(r round) {
+	began := time.Now()
+	order := stack.Order{ID: fmt.Sprintf("%s-%d", r, l.played), Token: "tok_flaky"}
+	if l.played++; r.phase == crashpoint.Compensating {
+		order.Token, order.SKU = "tok_lost", "sku-sold-out"
+	}
+	l.orders = append(l.orders, order)
+	n := 1
+	if r.point == crashpoint.Draining && (r.phase == crashpoint.PivotPending || r.phase == crashpoint.Attention) {
+		n = 2 // not as it begins but as the group is left
+	}
+	l.dies(r.at(n))
+	l.start(r, order)
+	audited := l.provoke(r, order)
+	if !l.dead(r, r.at(n).Point) {
+		return
+	}
+	if r.point == crashpoint.RelayTaken {
+		l.dies(crashpoint.At{Point: r.point})
+		if !l.dead(r, r.point) {
+			return
+		}
+	}
+	l.start(r, order)
+	took := time.Since(began)
+	l.ended(r, order)
+	if r.point == crashpoint.ActAudited {
+		require.Equal(l, audited, l.audited(), "%s: the action is gone, its audit row is not", r)
+	}
+	l.Logf("%s: killed and replaced in %s, ended after %s", r, took.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+}
+
+// start asks for the saga, as a client does that asks again after a lost answer, and checks that it is always the same.
+func (l *lane) start(r round, order stack.Order) {
+	l.Helper()
+	began := time.Now()
+	for {
+		started, err := l.replica.Start(l.Context(), client.StartRequest{Saga: "crash-" + string(r.phase), Input: order.Input()}, client.WithIdempotencyKey("place-"+order.ID))
+		if err == nil {
+			if known := l.ids[order.ID]; known != "" {
+				require.Equal(l, known, started.ID, "%s: two sagas for one Idempotency-Key (S2)", r)
+			}
+			l.ids[order.ID] = started.ID
+			return
+		}
+		var answer *client.Error
+		require.False(l, errors.As(err, &answer) && !answer.Retryable, "%s: %v", r, err)
+		if !l.replica.Running() {
+			return // it died before it answered: the next is asked
+		}
+		require.Less(l, time.Since(began), dieWithin, "%s: %v", r, err)
+	}
+}
+
+// provoke does what the point needs beside a saga, once the saga is in its phase: an operator's action, or a shutdown. It answers
+// how many audit rows there were before.
+func (l *lane) provoke(r round, order stack.Order) (audited int) {
+	if r.point != crashpoint.ActAudited && r.point != crashpoint.Draining {
+		return 0
+	}
+	id := l.ids[order.ID]
+	stack.Eventually(l, dieWithin, func(ctx context.Context) error {
+		sg, err := l.replica.Saga(ctx, id)
+		if err == nil && phaseOf(&sg) != r.phase {
+			err = fmt.Errorf("saga is %s, %+v", sg.Status, sg.Steps)
+		}
+		return err
+	})
+	if r.point == crashpoint.Draining {
+		l.replica.Interrupt()
+		return 0
+	}
+	audited = l.audited()
+	_, err := l.replica.Act(l.Context(), id, client.ActionPause, client.ActRequest{Reason: "crash"})
+	require.Error(l, err, "%s: the action was answered", r)
+	return audited
+}
+
+// phaseOf is crashpoint.PhaseOf by what the API says.
+func phaseOf(sg *client.Saga) crashpoint.Phase {
+	switch {
+	case sg.Status.Terminal():
+		return ""
+	case len(sg.Attention) > 0:
+		return crashpoint.Attention
+	case sg.Status == client.Compensating:
+		return crashpoint.Compensating
+	}
+	for _, s := range sg.Steps {
+		if s.Kind == "pivot" && (s.Status == "in_flight" || s.Status == "backing_off") {
+			return crashpoint.PivotPending
+		}
+	}
+	return crashpoint.Forward
+}
+
+func (l *lane) audited() (n int) {
+	require.NoError(l, l.s.Pool.QueryRow(l.Context(), `SELECT count(*) FROM skald.audit`).Scan(&n))
+	return n
+}
+
+// ended waits for the saga's end and looks at it.
+func (l *lane) ended(r round, order stack.Order) {
+	l.Helper()
+	id := l.ids[order.ID]
+	var sg client.Saga
+	stack.Eventually(l, recoverWithin, func(ctx context.Context) (err error) {
+		if sg, err = l.replica.Saga(ctx, id); err == nil && !sg.Status.Terminal() {
+			err = fmt.Errorf("%s: saga %s is %s, paused %t, blocked on %+v", r, id, sg.Status, sg.Paused, sg.BlockedOn)
+		}
+		return err
+	})
+	want := client.Completed
+	if r.phase == crashpoint.Compensating {
+		want = client.Compensated
+	}
+	require.Equal(l, want, sg.Status, "%s: %+v", r, sg)
+	require.Empty(l, sg.Attention, "%s", r)
+	world, err := stack.ReadWorld(l.Context(), l.s.Pool)
+	require.NoError(l, err, "%s", r)
+	require.NoError(l, world.Agrees(&sg), "%s", r)
+}
+
+// end looks at the lane as a whole: as many sagas as orders, nothing left over, every history dense.
+func (l *lane) end() {
+	ctx := l.Context()
+	for what, sql := range map[string]string{
+		"sagas beside those that were placed": `SELECT count(*) - $1::bigint FROM skald.sagas`,
+		"sagas that live":                     `SELECT count(*) FROM skald.sagas WHERE wake_at IS NOT NULL AND $1::bigint > 0`,
+		"histories with holes (S4)": `SELECT count(*) FROM (
+	SELECT 1 FROM skald.history WHERE $1::bigint > 0 GROUP BY saga_id HAVING max(seq) <> count(*) OR min(seq) <> 1) AS h`,
+		"quarantined records": `SELECT count(*) FROM skald.quarantine WHERE $1::bigint > 0`,
+	} {
+		var n int
+		require.NoError(l, l.s.Pool.QueryRow(ctx, sql, len(l.orders)).Scan(&n))
+		require.Zero(l, n, what)
+	}
+	stack.Eventually(l, recoverWithin, func(ctx context.Context) error {
+		var n int
+		if err := l.s.Pool.QueryRow(ctx, `SELECT count(*) FROM skald.outbox WHERE retry_at < 'infinity'`).Scan(&n); err != nil || n == 0 {
+			return err
+		}
+		return fmt.Errorf("%d rows are in the outbox", n)
+	})
+}
+
+// testMigrating: a process that dies between two migrations leaves what another one goes on from.
+func testMigrating(t *testing.T) {
+	env := []string{
+		"SKALD_DATABASE_URL=" + embeddedtest.Database(t), "SKALD_KAFKA_BROKERS=" + strings.Join(embeddedtest.Kafka(t), ","),
+		"SKALD_HTTP_ADDR=127.0.0.1:0", "SKALD_ADMIN_ADDR=",
+	}
+	for n := 1; ; n++ { // the first migration, the first of those left, ...
+		p := stack.StartTagged(t, "crashpoints", append(env, "SKALD_TEST_CRASH=migrating"), "serve", "--migrate")
+		died := func() bool { return strings.Contains(p.Err.String(), "crash point migrating\n") }
+		stack.Eventually(t, dieWithin, func(context.Context) error {
+			if p.Running() && !strings.Contains(p.Err.String(), "msg=serving") {
+				return errors.New("it neither died nor serves")
+			}
+			return nil
+		})
+		if !died() {
+			require.Greater(t, n, 2, "no process died between migrations")
+			break
+		}
+		require.NoError(t, p.Wait(dieWithin))
+	}
+	out := stack.Start(t, env, "migrate", "status")
+	require.NoError(t, out.Wait(dieWithin))
+	require.NotContains(t, out.Out.String(), "  no\n")
+}

@@ -1,0 +1,105 @@
+package chaos
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/skaldhq/skald/orchestrator/sim/crashpoint"
+)
+
+// lanes is how many stacks are worked through side by side.
+const lanes = 6
+
+// TestCrashPoints kills the real binary, as kill -9 does, at every crash point, for sagas in every phase that the point can meet:
+// between two statements of an open transaction, after a commit before its answer, between append and acknowledgement, in a
+// drain, between migrations. Another process takes over; the saga ends, its certificate agrees with the participants' tables,
+// and nothing has happened twice.
+func TestCrashPoints(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs servers")
+	}
+	t.Parallel()
+	hits := &counter{n: map[crashpoint.Point]int{}}
+	all := rounds()
+	var working sync.WaitGroup // not t.Parallel, which counts processors: a lane mostly waits
+	for i := range lanes {
+		working.Go(func() {
+			t.Run(fmt.Sprintf("lane-%d", i), func(t *testing.T) {
+				l := newLane(t, i)
+				for j := i; j < len(all) && !t.Failed(); j += lanes {
+					if l.play(all[j]); !t.Failed() {
+						hits.add(all[j].point)
+					}
+				}
+				l.end()
+			})
+		})
+	}
+	working.Go(func() {
+		t.Run("migrating", func(t *testing.T) {
+			testMigrating(t)
+			hits.add(crashpoint.Migrating)
+		})
+	})
+	working.Wait()
+	var counts strings.Builder
+	for _, p := range crashpoint.All() {
+		fmt.Fprintf(&counts, "%4d %s\n", hits.n[p], p)
+	}
+	t.Logf("kills by crash point:\n%s", counts.String())
+	for _, p := range crashpoint.All() {
+		require.Positive(t, hits.n[p], "nobody was ever killed at %s: the hooks are not on", p)
+	}
+}
+
+type counter struct {
+	mu sync.Mutex // guards n
+	n  map[crashpoint.Point]int
+}
+
+func (c *counter) add(p crashpoint.Point) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n[p]++
+}
+
+// round is one kill.
+type round struct {
+	point crashpoint.Point
+	phase crashpoint.Phase // of the saga; the definition of that name goes through it
+}
+
+func (r round) String() string { return fmt.Sprintf("%s-%s", r.point, r.phase) }
+
+// rounds are the kills, all but those between migrations. A start meets no phase but its own.
+func rounds() []round {
+	var all []round
+	for _, p := range crashpoint.All() {
+		switch p {
+		case crashpoint.Migrating: // not with a saga
+		case crashpoint.StartBegin, crashpoint.StartInserted, crashpoint.StartUnknown, crashpoint.StartCommitted:
+			all = append(all, round{p, crashpoint.Forward})
+		default:
+			for _, phase := range crashpoint.AllPhases() {
+				all = append(all, round{p, phase})
+			}
+		}
+	}
+	return all
+}
+
+// at is where the process that sees the round is to die.
+func (r round) at(n int) crashpoint.At {
+	a := crashpoint.At{Point: r.point, Phase: r.phase, N: n}
+	switch r.point {
+	case crashpoint.StartBegin, crashpoint.StartInserted, crashpoint.StartUnknown, crashpoint.StartCommitted:
+		a.Phase = "" // there is no other saga
+	case crashpoint.RelayTaken: // only what nobody has published is taken: there, the next process dies
+		a.Point = crashpoint.RelayProducing
+	}
+	return a
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/skaldhq/skald/orchestrator"
 	"github.com/skaldhq/skald/orchestrator/definition"
+	"github.com/skaldhq/skald/orchestrator/internal/stored"
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
@@ -237,6 +238,8 @@ func (a *auditor) compile(ctx context.Context, key defKey) (*compiled, error) {
 	switch {
 	case errors.Is(err, orchestrator.ErrNotFound):
 		return &compiled{kind: DefinitionMissing, what: "its definition " + name + " is not there"}, nil
+	case errors.Is(err, stored.ErrFormat):
+		return &compiled{kind: DefinitionMissing, what: "its definition " + name + " cannot be read: " + err.Error()}, nil
 	case err != nil:
 		return nil, fmt.Errorf("read definition %s: %w", name, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skaldhq/skald/orchestrator"
+	auditing "github.com/skaldhq/skald/orchestrator/audit"
 	"github.com/skaldhq/skald/orchestrator/internal/stored"
 )
 
@@ -16,6 +17,7 @@ type Store interface {
 	orchestrator.Store
 	orchestrator.Reader
 	orchestrator.Definitions
+	auditing.Source
 
 	PutHold(ctx context.Context, h orchestrator.Hold, audit orchestrator.Audit) (int64, error)
 	EndHold(ctx context.Context, tenant string, id int64, audit orchestrator.Audit) error
@@ -101,6 +103,12 @@ func cases() map[string]func(*suite) {
 		"Quarantine_Tenants":                      quarantineTenants,
 		"Audit_Chain":                             auditChain,
 		"Audit_WithItsEffectOnly":                 auditWithItsEffectOnly,
+		"AuditScope_EveryTenant":                  auditScopeOfEveryTenant,
+		"AuditSagas_WithAllThatBelongsToThem":     auditSagasWithAllThatBelongsToThem,
+		"AuditSagas_PagesAndFilters":              auditSagasPagesAndFilters,
+		"AuditOutbox_WithTheSagasItNames":         auditOutboxWithTheSagasItNames,
+		"AuditKeys_WithTheSagasTheyName":          auditKeysWithTheSagasTheyName,
+		"AuditHistory_OfNobody":                   auditHistoryOfNobody,
 		"Holds_InForceAndRecent":                  holdsInForceAndRecent,
 		"Holds_EndedOnceByItsTenant":              holdsEndedOnceByItsTenant,
 		"Definitions_PutAndRead":                  definitionsPutAndRead,

@@ -72,7 +72,12 @@ func (f *forming) decide(w *working, ev saga.Event) (d saga.Decision, err error)
 					panic(p)
 				}
 				f.log.Error("deciding panicked", "saga_id", w.in.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				d, err = saga.Break(w.def, w.in, ev.Env, ev.ID, fmt.Sprintf("judging %T panicked: %v", ev.Body, p)), nil
+				why := fmt.Sprintf("judging %T panicked: %v", ev.Body, p)
+				if w.in.ID.IsZero() {
+					err = saga.Unstartable(why)
+					return
+				}
+				d, err = saga.Break(w.def, w.in, ev.Env, ev.ID, why), nil
 			}
 		}()
 		d, err = saga.Decide(w.def, w.in, ev)

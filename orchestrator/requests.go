@@ -9,7 +9,7 @@ import (
 
 // applyStart starts a saga, or answers with the one that has the key.
 func (c *committer) applyStart(ctx context.Context, tx Tx, f *forming, it *item, claims map[Claim]int) error {
-	req := it.start
+	req, rekeys := it.start, len(f.batch.Rekeys)
 	if req.Key != "" {
 		own := Claim{Kind: ClaimBusinessKey, Tenant: req.Tenant, Saga: req.Saga, Key: req.Key}
 		if got := tx.Claimed(claims[own]); !got.Won {
@@ -23,7 +23,12 @@ func (c *committer) applyStart(ctx context.Context, tx Tx, f *forming, it *item,
 	d, err := f.decide(w, it.event)
 	if err != nil {
 		f.drop(it.id)
-		it.fail(err)
+		f.batch.Rekeys = f.batch.Rekeys[:rekeys]
+		if refused := (*saga.RefusedError)(nil); errors.As(err, &refused) {
+			c.reply(f, it, answer{Refused: refused}) // kept under the key, which is won: a replay is answered the same
+		} else {
+			it.fail(err)
+		}
 		return nil
 	}
 	c.reply(f, it, answer{Started: &Started{

@@ -8,16 +8,25 @@ import (
 // Decide says what ev means for in. It reads no clock and does no I/O: the same inputs give the same Decision, and in is left
 // as it was. The error is a *RefusedError for an operator's illegal wish, a *NotAskedError for a reply to a command that was
 // never sent; then the Decision means nothing. A broken invariant is no error: the Decision suspends the saga (attention
-// `invariant`).
+// `invariant`); that of a start is a *RefusedError.
 func Decide(def *Definition, in Instance, ev Event) (Decision, error) {
 	m := newMachine(def, in, ev)
 	if err := m.judge(ev.Body); err != nil {
 		return Decision{}, err
 	}
 	if broken := m.next.check(def); broken != "" && in.Broken == "" {
+		if in.ID.IsZero() {
+			return Decision{}, Unstartable(broken)
+		}
 		return Break(def, in, ev.Env, ev.ID, broken), nil
 	}
 	return m.decision(), nil
+}
+
+// Unstartable is why a saga does not start whose start breaks an invariant, or cannot be judged (a panic): nothing is there yet that
+// could be suspended.
+func Unstartable(why string) *RefusedError {
+	return refuse(CodeBroken, "the saga cannot be started: %s", why)
 }
 
 // Break suspends a saga whose invariant broke, or whose event cannot be judged (a panic): only abandon is left. It is what

@@ -74,6 +74,7 @@ func (r *replica) returned(t *task) {
 	switch {
 	case r.drain.last:
 		r.w.report.Drains["complete"]++
+		r.w.kafka.group.leave(r)
 		r.stop("drained")
 		r.comeBack(r.w.roll(8 * time.Second))
 	case r.drain.stage < orchestrator.StagePublishing:

@@ -1,36 +1,64 @@
 package sim
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"time"
 
-	"github.com/IBM/sarama"
-
-	"github.com/skaldhq/skald/orchestrator"
 	engine "github.com/skaldhq/skald/orchestrator/kafka"
 	"github.com/skaldhq/skald/participants/wire"
 )
 
+// partitions is how many each topic has.
 const partitions = 3
 
-// kafka is the broker: command topics that deliver to participants, and the reply topic that replicas read as a group.
+// kafka is the broker: topics that are appended to, and the group of replicas that reads the replies. It delivers commands to
+// the participants as they are appended.
 type kafka struct {
-	w          *world
-	codec      *engine.Codec
-	replies    [partitions]replyLog
-	generation int
-	offsets    map[string]int64 // next offset of each command topic
+	w        *world
+	ring     *wire.Keyring
+	codec    *engine.Codec
+	topics   map[string]*topicLog
+	replies  *topicLog
+	group    *group
+	brokers  map[*replica]*replicaBroker
+	oracle   *brokerOracle
+	away     time.Time // until then it answers nobody
+	tooLarge map[commandName]bool
+	calm     bool
 }
 
-// replyLog is one partition of the reply topic and the group's place in it.
-type replyLog struct {
-	records  []wire.Record
-	owner    *replica // nil: nobody
-	position int64    // next to be fetched by the owner
-	marked   map[int64]bool
-	offset   int64 // committed
+// topicLog is a topic: its partitions, each a log.
+type topicLog struct {
+	name       string
+	partitions [partitions]partitionLog
+}
+
+// partitionLog is one partition. Its records before start are gone.
+type partitionLog struct {
+	start      int64
+	entries    []*entry // from start on
+	leaderless time.Time
+	checked    int64 // below it every record is known to be dealt with (S18)
+}
+
+// entry is a record as it stands in a partition.
+type entry struct {
+	record wire.Record
+	// forged says why nobody may apply the record, whatever it looks like: it belongs in quarantine. "": a participant wrote it.
+	forged  string
+	handed  int  // writes of its saga when it was last handed out
+	settled bool // a committed transaction holds it: by a fact, or in quarantine
+	dealt   bool // it was marked, and rightly
+}
+
+func (p *partitionLog) end() int64 { return p.start + int64(len(p.entries)) }
+
+func (p *partitionLog) at(offset int64) *entry { return p.entries[offset-p.start] }
+
+// truncate removes what is before start, as retention does.
+func (p *partitionLog) truncate(start int64) {
+	p.entries = p.entries[start-p.start:]
+	p.start = start
+	p.checked = max(p.checked, start)
 }
 
 func newKafka(w *world) *kafka {
@@ -38,141 +66,62 @@ func newKafka(w *world) *kafka {
 	if err != nil {
 		panic(err)
 	}
-	return &kafka{w: w, codec: engine.NewCodec(wire.Topics{}, "sim", ring), offsets: map[string]int64{}}
+	k := &kafka{
+		w: w, ring: ring, codec: engine.NewCodec(wire.Topics{}, "sim", ring),
+		topics: map[string]*topicLog{}, brokers: map[*replica]*replicaBroker{}, tooLarge: map[commandName]bool{},
+	}
+	k.oracle = newBrokerOracle(w)
+	k.replies = k.topic(wire.Topics{}.Replies())
+	k.group = newGroup(k)
+	w.meanwhile(tickEvery, k.tick)
+	return k
 }
 
-// rebalance deals the partitions out to the living, who go on from what is committed: what was fetched and not marked comes again.
-func (k *kafka) rebalance() {
-	k.generation++
-	var alive []*replica
-	for _, r := range k.w.replicas {
-		if !r.away() {
-			alive = append(alive, r)
-		}
+func (k *kafka) topic(name string) *topicLog {
+	if k.topics[name] == nil {
+		k.topics[name] = &topicLog{name: name}
 	}
-	for i := range k.replies {
-		p := &k.replies[i]
-		p.owner, p.position, p.marked = nil, p.offset, map[int64]bool{}
-		if len(alive) > 0 {
-			p.owner = alive[(i+k.generation)%len(alive)]
-		}
-	}
+	return k.topics[name]
 }
 
-// reply appends a record to the reply topic.
+// append writes a record to its partition, which murmur2 of the key says, as everywhere.
+func (k *kafka) append(r wire.Record, forged string) *entry {
+	t := k.topic(r.Topic)
+	r.Partition = wire.Partition(r.Key, partitions)
+	p := &t.partitions[r.Partition]
+	r.Offset, r.Timestamp = p.end(), k.w.now
+	e := &entry{record: r, forged: forged}
+	p.entries = append(p.entries, e)
+	return e
+}
+
+// reachable is when a partition can be written to and read: now, or later.
+func (k *kafka) reachable(topic string, key []byte) time.Time {
+	at := k.w.now
+	for _, t := range []time.Time{k.away, k.topic(topic).partitions[wire.Partition(key, partitions)].leaderless} {
+		if t.After(at) {
+			at = t
+		}
+	}
+	return at
+}
+
+// reply has a participant append to the reply topic, as soon as that can be reached.
 func (k *kafka) reply(r wire.Record) {
-	p := &k.replies[int(wire.ID(mustID(r.Key))[0]^wire.ID(mustID(r.Key))[15])%partitions]
-	r.Partition, r.Offset = int32(int(wire.ID(mustID(r.Key))[0]^wire.ID(mustID(r.Key))[15])%partitions), int64(len(p.records))
-	p.records = append(p.records, r)
-}
-
-func mustID(key []byte) wire.ID {
-	id, err := wire.ParseID(string(key))
-	if err != nil {
-		panic(err)
+	if at := k.reachable(r.Topic, r.Key); at.After(k.w.now) {
+		k.w.after(at.Sub(k.w.now)+k.w.latency(), func() { k.reply(r) })
+		return
 	}
-	return id
-}
-
-// replicaBroker is the broker as one replica reaches it.
-type replicaBroker struct {
-	k *kafka
-	r *replica
-}
-
-func (b *replicaBroker) Publish(_ context.Context, records []orchestrator.Record) []orchestrator.Published {
-	w := b.k.w
-	w.port(b.r, "kafka.publish")
-	out := make([]orchestrator.Published, len(records))
-	for i, r := range records {
-		if b.r.noBroker.After(w.now) || w.hits(FaultRecordLost) {
-			out[i].Err = errConnection
-			continue
-		}
-		times := 1
-		if w.hits(FaultRecordTwice) {
-			times = 2
-		}
-		var offset int64
-		for range times {
-			offset = b.k.offsets[r.Topic]
-			b.k.offsets[r.Topic]++
-			if r.Kind == orchestrator.RecordCommand {
-				w.oracle.sent(r)
-				w.actors.deliver(r)
-			}
-		}
-		if w.hits(FaultAckLost) {
-			out[i].Err = errors.New("acknowledgement lost")
-			continue
-		}
-		out[i] = orchestrator.Published{Outcome: orchestrator.PublishAcked, Offset: offset, At: w.now}
-	}
-	w.port(b.r, "kafka.published")
-	return out
-}
-
-func (b *replicaBroker) Fetch(ctx context.Context) ([]orchestrator.Delivery, error) {
-	w := b.k.w
-	w.wait(w.current, call{until: w.now.Add(time.Second), ready: b.some, ctx: ctx})
-	w.port(b.r, "kafka.fetch")
-	var out []orchestrator.Delivery
-	for i := range b.k.replies {
-		p := &b.k.replies[i]
-		for p.owner == b.r && !b.r.noBroker.After(b.k.w.now) && p.position < int64(len(p.records)) && len(out) < 32 {
-			r := p.records[p.position]
-			p.position++
-			msg := &sarama.ConsumerMessage{Topic: "skald.replies", Partition: int32(i), Offset: r.Offset, Key: r.Key, Value: r.Value, Timestamp: r.Timestamp}
-			for _, h := range r.Headers {
-				msg.Headers = append(msg.Headers, &sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value})
-			}
-			d := b.k.codec.Decode(msg)
-			d.Ack = mark{b.k.generation, i, r.Offset}
-			out = append(out, d)
-		}
-	}
-	return out, nil
-}
-
-func (b *replicaBroker) some() bool {
-	for i := range b.k.replies {
-		if p := &b.k.replies[i]; p.owner == b.r && !b.r.noBroker.After(b.k.w.now) && p.position < int64(len(p.records)) {
-			return true
-		}
-	}
-	return false
-}
-
-type mark struct {
-	generation, partition int
-	offset                int64
-}
-
-func (b *replicaBroker) Mark(deliveries []orchestrator.Delivery) {
-	b.k.w.port(b.r, "kafka.mark")
-	for _, d := range deliveries {
-		m, ok := d.Ack.(mark)
-		if !ok {
-			b.k.w.violate("S18", "a delivery was marked that nobody fetched: %v", fmt.Sprint(d.Ack))
-			return
-		}
-		if m.generation != b.k.generation {
-			continue // a zombie of an older assignment
-		}
-		p := &b.k.replies[m.partition]
-		p.marked[m.offset] = true
-		for p.marked[p.offset] {
-			delete(p.marked, p.offset)
-			p.offset++
-		}
+	if k.disturb(r) {
+		k.append(r, "")
 	}
 }
 
 // unread is how many replies nobody has dealt with.
 func (k *kafka) unread() int {
 	n := 0
-	for i := range k.replies {
-		n += len(k.replies[i].records) - int(k.replies[i].offset)
+	for i := range k.replies.partitions {
+		n += int(k.replies.partitions[i].end() - k.group.done(i))
 	}
 	return n
 }

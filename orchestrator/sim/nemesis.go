@@ -35,9 +35,21 @@ const (
 	FaultClockBack       Fault = "database clock back"          // by up to 10 min
 
 	// Of the broker.
-	FaultAckLost     Fault = "ack lost"     // a record is appended, its acknowledgement is not
-	FaultRecordLost  Fault = "record lost"  // a record is not appended, and nobody knows
-	FaultRecordTwice Fault = "record twice" // a record is appended twice
+	FaultAckLost        Fault = "ack lost"         // a record is appended, its acknowledgement is not
+	FaultRecordLost     Fault = "record lost"      // a record is not appended, and nobody knows
+	FaultRecordTwice    Fault = "record twice"     // a record is appended twice
+	FaultRecordLate     Fault = "record late"      // nobody knows of a record, and it is appended up to 20 s later
+	FaultTooLarge       Fault = "record too large" // a command is refused for good, until the world is calm
+	FaultFetchFails     Fault = "fetch fails"
+	FaultReplySpoiled   Fault = "reply spoiled" // damaged so that nobody may apply it, beside the good one or in its place
+	FaultReplyForged    Fault = "reply forged"  // beside it comes one to a command that was never sent, with a token that is right
+	FaultBrokerAway     Fault = "broker away"   // for up to 2 min
+	FaultLeaderChange   Fault = "leader change" // a partition cannot be reached for up to 15 s
+	FaultMemberCutOff   Fault = "member cut off"
+	FaultRebalanceStorm Fault = "rebalance storm"
+	FaultOffsetsLost    Fault = "offsets lost"
+	FaultTruncated      Fault = "log truncated"
+	FaultTopicAnew      Fault = "topic made anew" // the reply topic, empty
 
 	// Of participants.
 	FaultReplyTwice       Fault = "reply twice"             // a participant answers twice
@@ -61,6 +73,18 @@ var kinds = []struct {
 	{FaultAckLost, 0.05},
 	{FaultRecordLost, 0.05},
 	{FaultRecordTwice, 0.2},
+	{FaultRecordLate, 0.05},
+	{FaultTooLarge, 0.01},
+	{FaultFetchFails, 0.05},
+	{FaultReplySpoiled, 0.05},
+	{FaultReplyForged, 0.05},
+	{FaultBrokerAway, 0.02},
+	{FaultLeaderChange, 0.05},
+	{FaultMemberCutOff, 0.05},
+	{FaultRebalanceStorm, 0.02},
+	{FaultOffsetsLost, 0.02},
+	{FaultTruncated, 0.05},
+	{FaultTopicAnew, 0.02},
 	{FaultReplyTwice, 0.2},
 	{FaultDiesBefore, 0.1},
 	{FaultDiesAfter, 0.1},

@@ -21,6 +21,7 @@ var outages = []struct {
 	{fault: FaultNoBroker, limit: 20 * time.Second, each: func(r *replica, d time.Duration) {
 		r.w.hinder(d)
 		r.noBroker = r.w.now.Add(d)
+		r.w.kafka.group.cutOff(r.w.kafka.group.of[r], d)
 	}},
 	{fault: FaultKillAll, limit: 20 * time.Second, once: func(w *world, d time.Duration) {
 		for _, r := range w.replicas {
@@ -68,6 +69,7 @@ func (w *world) heal() {
 	w.note("phase", "heal")
 	w.nemesis.calm = true
 	w.database.heal()
+	w.kafka.heal()
 	w.actors.heal()
 	w.people.heal()
 	for _, r := range w.replicas {

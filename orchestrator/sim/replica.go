@@ -38,7 +38,7 @@ func (r *replica) start() {
 	r.clock = newClock(w, r)
 	store := &faultyStore{Store: w.database.store, w: w, r: r}
 	r.engine = orchestrator.Assemble(orchestrator.Config{
-		Store: store, Reader: store, Definitions: store, Broker: &replicaBroker{w.kafka, r}, Encoder: w.kafka.codec,
+		Store: store, Reader: store, Definitions: store, Broker: w.kafka.broker(r), Encoder: w.kafka.codec,
 		Logger: w.opt.Log.With("replica", r.name), BatchEvents: 1 + w.script.IntN(16),
 	}, orchestrator.Ports{
 		Clock: r.clock, Random: w.draw, Signal: func() orchestrator.Signal { return &signal{w: w, r: r} }, Compile: compile,
@@ -51,7 +51,7 @@ func (r *replica) start() {
 	for _, worker := range r.engine.Workers() {
 		r.tasks = append(r.tasks, w.spawn(r, stages[worker.Stage], worker))
 	}
-	w.kafka.rebalance()
+	w.kafka.group.join(r)
 	w.note(r.name, "start")
 }
 
@@ -78,7 +78,7 @@ func (r *replica) stop(how string) {
 		end()
 	}
 	r.sever()
-	w.kafka.rebalance()
+	w.kafka.group.died(r)
 }
 
 // sever ends the replica's sessions with the database, which rolls their transactions back.
@@ -94,9 +94,6 @@ func (r *replica) away() bool { return r.dead || r.frozen > r.w.clock }
 // idleInTransaction is idle_in_transaction_session_timeout: when the database ends the session of who stands still.
 const idleInTransaction = 5 * time.Second
 
-// groupSession is the consumer group's session timeout.
-const groupSession = 6 * time.Second
-
 // freeze is SIGSTOP and, after d, SIGCONT: the world goes on meanwhile. The database ends its transactions and the group throws it
 // out, but it knows of nothing when it goes on (S17).
 func (r *replica) freeze(d time.Duration) {
@@ -109,16 +106,7 @@ func (r *replica) freeze(d time.Duration) {
 			r.sever()
 		}
 	})
-	w.meanwhile(groupSession, func() {
-		if r.life == life && r.away() {
-			w.kafka.rebalance()
-		}
-	})
-	w.meanwhile(d, func() {
-		if r.life == life && !r.dead {
-			w.kafka.rebalance()
-		}
-	})
+	w.kafka.group.cutOff(w.kafka.group.of[r], d)
 }
 
 // thaw ends a freeze now.
@@ -128,6 +116,5 @@ func (r *replica) thaw() {
 		for _, t := range r.tasks {
 			r.w.wake(t)
 		}
-		r.w.kafka.rebalance()
 	}
 }

@@ -91,6 +91,7 @@ func (t *faultyTx) commit(ctx context.Context, batch orchestrator.Batch) error {
 	}
 	t.s.w.report.Commits++
 	t.s.w.oracle.committed(batch)
+	t.s.w.kafka.oracle.committed(t.s.r, batch)
 	return nil
 }
 

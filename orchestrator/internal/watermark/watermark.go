@@ -42,6 +42,16 @@ func (l *Low) Add(offset int64, bytes int) bool {
 // Next is the offset to be read next; below zero: the oldest.
 func (l *Low) Next() int64 { return l.next }
 
+// Lowest is the lowest offset that is not dealt with; Next where everything that was read is.
+func (l *Low) Lowest() int64 {
+	for _, r := range l.read {
+		if !r.marked {
+			return r.offset
+		}
+	}
+	return l.next
+}
+
 // Pass moves the reading on to next, over offsets that hold nothing to be read. It never moves back.
 func (l *Low) Pass(next int64) { l.next = max(l.next, next) }
 

@@ -48,10 +48,14 @@ func TestLow_Full(t *testing.T) {
 	require.True(t, l.Full())
 	l.Mark(1)
 	require.False(t, l.Full(), "by bytes")
+	require.Equal(t, int64(0), l.Lowest())
 	l.Add(2, 0)
 	require.True(t, l.Full(), "marked or not, 0 to 2 stand in the way")
 	l.Mark(0)
 	require.False(t, l.Full())
+	require.Equal(t, int64(2), l.Lowest())
+	l.Mark(2)
+	require.Equal(t, int64(3), l.Lowest())
 }
 
 // S18: an offset is committed only if everything below it is marked, and as soon as it is.

@@ -26,6 +26,8 @@ type cli struct {
 	Saga       sagaCmd       `cmd:"" group:"operate" help:"Start, read and operate sagas."`
 	Definition definitionCmd `cmd:"" group:"operate" help:"Check, try, register and list definitions."`
 
+	Audit auditCmd `cmd:"" group:"inspect" help:"Check what is stored against what was promised."`
+
 	Config     configCmd     `cmd:"" group:"about" help:"Print every setting with its default, as a configuration file."`
 	Completion completionCmd `cmd:"" group:"about" help:"Print the completion script of a shell."`
 	Version    versionCmd    `cmd:"" group:"about" help:"Print the version."`
@@ -43,7 +45,7 @@ Then, in another terminal:
   skald saga start order-placement --input '{"order_id":"A-1","customer_id":"c-1","amount_cents":4200,"payment_token":"tok_ok","items":[{"sku":"sku-1","quantity":1}]}' --watch
   skald saga get A-1
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 the server can't be reached or takes no requests now, 4 not found, 5 the saga's state forbids it, 6 the saga ended otherwise than completed.`
+Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 the server can't be reached or takes no requests now, 4 not found, 5 the saga's state forbids it, 6 the saga ended otherwise than completed. Those of ` + "`skald audit`" + ` are its own: skald audit --help.`
 }
 
 // console is what every command writes to and asks.
@@ -67,6 +69,7 @@ func run(ctx context.Context, args []string, std streams) int {
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "run", Title: "Run:"},
 			{Key: "operate", Title: "Operate (through the API of a server):"},
+			{Key: "inspect", Title: "Inspect (the database itself):"},
 			{Key: "about", Title: "About:"},
 		}),
 		kong.PostBuild(shapeFlags),
@@ -122,6 +125,7 @@ func shapeFlags(k *kong.Kong) error {
 		"serve":       {"http-addr", "admin-addr", "database-url", "kafka-brokers", "reply-keys", "instance-id", "allow-unauthenticated", "log-level", "log-format", "config"},
 		"participant": {"admin-addr", "database-url", "kafka-brokers", "topics-prefix", "log-level", "log-format", "config"},
 		"migrate":     {"database-url", "config"},
+		"audit":       {"database-url", "config"},
 		"topics":      {"database-url", "kafka-brokers", "topics-prefix", "topics-partitions", "topics-replication", "config"},
 	}
 	settings := map[string]bool{"config": true}

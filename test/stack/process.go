@@ -74,6 +74,10 @@ func (p *Process) end() {
 			p.Kill()
 		}
 	}
+	<-p.done
+	if strings.Contains(p.Err.String(), "DATA RACE") { // of a binary that is built with the detector
+		p.t.Errorf("skald %s has a data race:\n%s", p.name, p.Err)
+	}
 	if p.t.Failed() {
 		p.t.Logf("skald %s\n%s%s", p.name, p.Out.Tail(), p.Err.Tail())
 	}

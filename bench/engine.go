@@ -1,79 +1,239 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
+	"os"
 	"os/exec"
+	"runtime"
+	"time"
+
+	"github.com/skaldhq/skald/api/client"
+	"github.com/skaldhq/skald/bench/load"
 )
 
-// plan is the floor's saga in the engine's terms: three steps, one after the other, each able to be undone.
-const plan = `
-saga: three-steps
-version: 1
-defaults: {timeout: 30s, retry: {max_attempts: 5, initial: 200ms, multiplier: 2, max: 10s, jitter: 0.2}}
-steps:
-  - {name: one, participant: bench, command: Do.v1, compensation: {command: Undo.v1}}
-  - {name: two, participant: bench, command: Do.v1, compensation: {command: Undo.v1}}
-  - {name: three, participant: bench, command: Do.v1, compensation: {command: Undo.v1}}
-`
+// drainLimit is how long a round waits for its last sagas.
+const drainLimit = 30 * time.Second
 
-// engineRound runs `skald serve` and the participants on a fresh database, and drives sagas through the REST API.
-func engineRound(ctx context.Context, s settings, p programs, sv *servers, inFlight int, work string) (round, error) {
-	db, err := sv.database(ctx, "engine")
+// engine is the running engine: `skald serve` and the participants, each in a process of its own. This process drives it.
+type engine struct {
+	s            *settings
+	kafka        string
+	base, admin  string
+	server       *process
+	participants *process
+	ready        time.Duration
+	costs        *costs // nil: not taken
+	sagas        int64  // accepted so far
+	dropDatabase func()
+}
+
+// startEngine starts it on a fresh database and returns when it is ready and knows the saga.
+func startEngine(ctx context.Context, s *settings, p programs, sv *servers) (_ *engine, err error) {
+	dsn, drop, err := sv.database(ctx, "engine")
 	if err != nil {
-		return round{}, err
+		return nil, err
 	}
-	addr, err := freeAddr()
+	e := &engine{s: s, kafka: sv.kafka, dropDatabase: drop}
+	defer func() {
+		if err != nil {
+			e.stop()
+		}
+	}()
+	web, err := freeAddr()
 	if err != nil {
-		return round{}, err
+		return nil, err
 	}
+	admin, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	e.base, e.admin = "http://"+web, "http://"+admin
 	env := []string{
-		"SKALD_DATABASE_URL=" + db, "SKALD_KAFKA_BROKERS=" + sv.kafka, "SKALD_HTTP_ADDR=" + addr, "SKALD_ADMIN_ADDR=", "SKALD_LOG_LEVEL=warn",
-		"SKALD_DATA_DIR=" + work,
+		"SKALD_DATABASE_URL=" + dsn, "SKALD_KAFKA_BROKERS=" + sv.kafka, "SKALD_HTTP_ADDR=" + web, "SKALD_ADMIN_ADDR=" + admin, "SKALD_LOG_LEVEL=warn",
 	}
 	for _, args := range [][]string{{"migrate", "up"}, {"topics", "ensure"}} {
 		cmd := exec.CommandContext(ctx, p.skald, args...)
-		cmd.Env = append(cmd.Environ(), env...)
+		cmd.Env = append(os.Environ(), env...)
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return round{}, fmt.Errorf("skald %v: %w\n%s", args, err, out)
+			return nil, fmt.Errorf("skald %v: %w\n%s", args, err, out)
 		}
 	}
-	server, err := start(ctx, s, env, p.skald, "serve")
-	if err != nil {
-		return round{}, err
+	if s.has(partCost) {
+		if e.costs, err = newCosts(ctx, sv, dsn, "bench.commands", "skald.replies", eventsTopic); err != nil {
+			return nil, err
+		}
 	}
-	defer server.stop()
-	base := "http://" + addr
-	if err := awaitReady(ctx, base); err != nil {
-		return round{}, err
-	}
-	if err := putDefinition(ctx, base); err != nil {
-		return round{}, err
-	}
-	participants, err := start(ctx, s, env, p.self, "participants", sv.kafka)
-	if err != nil {
-		return round{}, err
-	}
-	defer participants.stop()
-	return drive(ctx, s, base, sv.kafka, inFlight)
+	return e, e.startProcesses(ctx, p, env)
 }
 
-func putDefinition(ctx context.Context, base string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, base+"/v1/definitions/three-steps/1", bytes.NewReader([]byte(plan)))
+func (e *engine) startProcesses(ctx context.Context, p programs, env []string) (err error) {
+	began := time.Now()
+	if e.server, err = start(e.s, "engine", env, p.skald, "serve"); err != nil {
+		return err
+	}
+	if err := e.server.await(ctx, time.Minute, 10*time.Millisecond, answers(e.base+"/readyz")); err != nil {
+		return err
+	}
+	e.ready = time.Since(began)
+	c, err := client.New(e.base)
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Content-Type", "application/yaml")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
+	if _, _, err := c.PutDefinition(ctx, "three-steps", 1, []byte(plan), true); err != nil {
+		return fmt.Errorf("register the definition: %w", err)
+	}
+	if e.participants, err = start(e.s, "participants", nil, p.self, "participants", e.kafka); err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	if body, _ := io.ReadAll(resp.Body); resp.StatusCode/100 != 2 {
-		return fmt.Errorf("register the definition: %s: %s", resp.Status, body)
+	if e.costs != nil {
+		e.costs.runs(orchestratorProcess, e.server.pid())
+		e.costs.runs(participantsProcess, e.participants.pid())
+		e.costs.runs(driverProcess, os.Getpid())
 	}
 	return nil
+}
+
+// end stops the processes in good order.
+func (e *engine) end() {
+	for _, p := range []*process{e.participants, e.server} {
+		if p != nil {
+			p.stop()
+		}
+	}
+}
+
+func (e *engine) stop() {
+	e.end()
+	if e.costs != nil {
+		e.costs.close()
+	}
+	e.dropDatabase()
+}
+
+// drive puts a load on it, whose ends are learned from the lifecycle events, and takes what it costs.
+func (e *engine) drive(ctx context.Context, cfg load.Config, post *poster) (load.Result, sample, error) {
+	defer post.close()
+	cfg.Start, cfg.WarmUp, cfg.Duration, cfg.Drain = post.start, e.s.warmUp, e.s.measure, drainLimit
+	cfg.Watch = watchEvents(e.kafka)
+	var a, b snapshot
+	var early, late engineMetrics
+	var failed error
+	if e.costs != nil {
+		note := func(snap *snapshot, metrics *engineMetrics) {
+			var err error
+			if *metrics, err = scrape(ctx, e.admin+"/metrics"); err == nil {
+				*snap, err = e.costs.take(ctx)
+			}
+			if err != nil && failed == nil {
+				failed = err
+			}
+		}
+		cfg.Begin, cfg.End = func() { note(&a, &early) }, func() { note(&b, &late) }
+	}
+	r, err := load.Run(ctx, cfg)
+	e.sagas += r.Started
+	switch {
+	case err != nil:
+		return r, nil, e.server.failure(err)
+	case ctx.Err() != nil:
+		return r, nil, ctx.Err()
+	case failed != nil:
+		return r, nil, failed
+	case r.AllEnded() == 0:
+		return r, nil, e.server.failure(fmt.Errorf("no saga ended while it was measured; the first refusal: %w", r.FirstRefusal))
+	}
+	out := loaded(&r)
+	out[readyMS] = ms(e.ready)
+	if e.costs != nil {
+		out.add(e.costs.spent(a, b, float64(r.AllEnded()), runtime.NumCPU()))
+		out.add(early.between(late))
+	}
+	return r, out, nil
+}
+
+// waited measures one saga at a time whose start waits for the end: nothing stands between the engine's last commit and whoever
+// asked, as with the floor.
+func (e *engine) waited(ctx context.Context) (sample, error) {
+	post := newPoster(e.base, 1, 0).waiting()
+	defer post.close()
+	r, err := load.Run(ctx, load.Config{InFlight: 1, Start: post.start, WarmUp: e.s.warmUp / 3, Duration: e.s.measure, Drain: drainLimit})
+	e.sagas += r.Started
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return nil, e.server.failure(err)
+	}
+	return sample{waitedRate: r.PerSecond(), waitedP50: ms(r.ToEnded.P50), waitedP95: ms(r.ToEnded.P95), waitedP99: ms(r.ToEnded.P99)}, nil
+}
+
+// engineClosed keeps sagas in flight.
+func engineClosed(ctx context.Context, s *settings, p programs, sv *servers, inFlight int) (sample, error) {
+	e, err := startEngine(ctx, s, p, sv)
+	if err != nil {
+		return nil, err
+	}
+	defer e.stop()
+	_, out, err := e.drive(ctx, load.Config{InFlight: inFlight, Posters: posters}, newPoster(e.base, min(inFlight, posters), 0))
+	if err != nil {
+		return nil, err
+	}
+	if inFlight == 1 {
+		alone, err := e.waited(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out.add(alone)
+	}
+	if e.costs == nil {
+		return out, nil
+	}
+	e.end()
+	whole, err := e.costs.whole(ctx, float64(e.sagas))
+	out.add(whole)
+	return out, err
+}
+
+// engineOpen starts sagas at a rate.
+func engineOpen(ctx context.Context, s *settings, p programs, sv *servers, rate int) (sample, error) {
+	e, err := startEngine(ctx, s, p, sv)
+	if err != nil {
+		return nil, err
+	}
+	defer e.stop()
+	r, out, err := e.drive(ctx, load.Config{Rate: float64(rate)}, newPoster(e.base, posters, 0))
+	if err != nil {
+		return nil, err
+	}
+	out[sentLate], out[leftOut] = ms(r.SentLate.P99), float64(r.LeftOut)
+	return out, nil
+}
+
+// engineCompensating measures the happy path and, on the same engine, a load of which a tenth is undone; in turn first.
+func engineCompensating(ctx context.Context, s *settings, p programs, sv *servers, undoneFirst bool) (happy, undone sample, err error) {
+	e, err := startEngine(ctx, s, p, sv)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer e.stop()
+	measure := func(share float64) (sample, error) {
+		r, out, err := e.drive(ctx, load.Config{InFlight: compensatingInFlight, Posters: posters}, newPoster(e.base, min(compensatingInFlight, posters), share))
+		if err != nil {
+			return nil, err
+		}
+		answered := commandsCompleted*r.Ended[client.Completed] + commandsCompensated*r.Ended[client.Compensated]
+		out[commands] = float64(answered) / r.Took.Seconds()
+		return out, nil
+	}
+	if undoneFirst {
+		if undone, err = measure(compensatingShare); err == nil {
+			happy, err = measure(0)
+		}
+		return happy, undone, err
+	}
+	if happy, err = measure(0); err == nil {
+		undone, err = measure(compensatingShare)
+	}
+	return happy, undone, err
 }

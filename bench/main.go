@@ -1,43 +1,39 @@
 // Command bench runs the engine beside the floor: the least durable work that any Kafka and Postgres orchestrator must do for a
 // three-step saga, with no logic (folder floor, a program of its own). Both run in turn on the same servers, driver,
-// orchestrator and participants each in a process of its own, and the ratio of their medians is printed and kept in
+// orchestrator and participants each in a process of its own, and the ratios of their rounds are printed and kept in
 // results/latest.json. Absolute rates say more about the machine than about the engine.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/skaldhq/skald/bench/proc"
 )
 
-// settings are the flags.
-type settings struct {
-	inFlight []int
-	rounds   int
-	measure  time.Duration
-	postgres string
-	kafka    string
-	results  string
-	verbose  bool
-}
-
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "participants" { // the same binary, as the participants' process
+	if len(os.Args) == 3 && os.Args[1] == "participants" { // the same binary, as the participants' process
 		if err := runParticipants(os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, "participants:", err)
 			os.Exit(1)
 		}
 		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
+	err := run(ctx, os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -48,6 +44,10 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	latest := filepath.Join(s.results, "latest.json")
+	if s.report {
+		return writePage(latest, s.doc)
+	}
 	work, err := os.MkdirTemp("/var/tmp", "skald-bench-")
 	if err != nil {
 		return err
@@ -57,57 +57,71 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Println("building the floor and the engine")
-	programs, err := build(ctx, work)
+	root, err := repository(ctx)
 	if err != nil {
 		return err
 	}
-	servers, err := startServers(ctx, s, work)
+	programs, err := build(ctx, root, work)
 	if err != nil {
 		return err
 	}
-	defer servers.stop()
-	report := newReport(s)
-	for _, n := range s.inFlight {
-		for round := 1; round <= s.rounds; round++ {
-			fl, err := floorRound(ctx, s, programs, servers, n)
-			if err != nil {
-				return fmt.Errorf("floor at %d in flight: %w", n, err)
-			}
-			en, err := engineRound(ctx, s, programs, servers, n, work)
-			if err != nil {
-				return fmt.Errorf("engine at %d in flight: %w", n, err)
-			}
-			report.add(n, fl, en)
-			fmt.Printf("%5d in flight, round %d/%d: floor %7.0f sagas/s p50 %8s | engine %7.0f sagas/s p50 %8s p99 %8s\n", n, round, s.rounds,
-				fl.Rate, fl.P50.Round(10*time.Microsecond), en.Rate, en.P50.Round(10*time.Microsecond), en.P99.Round(10*time.Microsecond))
-		}
+	sv, err := startServers(ctx, &s, work)
+	if err != nil {
+		return err
 	}
-	report.print(os.Stdout)
-	return report.write(filepath.Join(s.results, "latest.json"))
+	defer sv.stop()
+	result, err := newResult(ctx, &s, sv, root)
+	if err != nil {
+		return err
+	}
+	g := newGathering()
+	err = everyRound(ctx, &s, programs, sv, g)
+	result.Seconds = time.Since(result.At).Round(time.Second).Seconds()
+	result.Complete = err == nil
+	result.fill(g)
+	if len(result.Closed)+len(result.Open) > 0 || result.Compensating != nil {
+		result.print(os.Stdout)
+	}
+	file := latest
+	if err != nil {
+		file = filepath.Join(s.results, "partial.json") // latest.json keeps the last whole run
+	}
+	err = errors.Join(err, result.write(file))
+	fmt.Println("\nwritten to", file)
+	return err
 }
 
-func readFlags(args []string) (settings, error) {
-	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	s := settings{}
-	inFlight := f.String("inflight", "1,64,1024", "sagas in flight, a list")
-	f.IntVar(&s.rounds, "rounds", 5, "rounds, floor and engine in turn; medians are taken over them")
-	f.DurationVar(&s.measure, "d", 10*time.Second, "how long a round measures, after 3 s of warming up")
-	f.StringVar(&s.postgres, "pg", "", "URL of a Postgres superuser instead of one started for the run")
-	f.StringVar(&s.kafka, "kafka", "", "address of a Kafka broker instead of one started for the run")
-	f.StringVar(&s.results, "results", filepath.Join("bench", "results"), "folder of latest.json")
-	f.BoolVar(&s.verbose, "v", false, "show what the programs print")
-	if err := f.Parse(args); err != nil {
-		return s, err
+// repository is the root of the checkout that the benchmark is run in.
+func repository(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/skaldhq/skald").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the repository: %w", err)
 	}
-	for _, text := range strings.Split(*inFlight, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil || n < 1 {
-			return s, fmt.Errorf("-inflight %q: want numbers such as 64,1024", *inFlight)
-		}
-		s.inFlight = append(s.inFlight, n)
+	return strings.TrimSpace(string(out)), nil
+}
+
+func newResult(ctx context.Context, s *settings, sv *servers, root string) (*Result, error) {
+	described, err := sv.describe(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if s.rounds < 1 {
-		return s, fmt.Errorf("-rounds %d: want 1 or more", s.rounds)
+	if described.PostgresSettings["fsync"] != "on" || described.PostgresSettings["synchronous_commit"] != "on" {
+		fmt.Println("this Postgres does not flush what it commits: the figures are good for nothing but trying the benchmark")
 	}
-	return s, nil
+	return &Result{
+		Schema: schemaVersion, At: time.Now().UTC().Truncate(time.Second), Command: s.command(), Commit: commit(ctx, root),
+		Machine: proc.FS{}.Machine(), Servers: described,
+		Settings: Settings{s.parts, s.rounds, s.measure.Seconds(), s.warmUp.Seconds(), posters},
+	}, nil
+}
+
+// commit names what is measured; empty: nobody knows.
+func commit(ctx context.Context, root string) string {
+	cmd := exec.CommandContext(ctx, "git", "describe", "--always", "--abbrev=12", "--dirty")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
 }

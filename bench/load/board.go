@@ -188,7 +188,7 @@ func (b *board) close(took time.Duration, interrupted bool) Result {
 	r := b.result
 	r.Ended, r.Refused = clone(r.Ended), clone(r.Refused)
 	r.ToAccepted, r.ToEnded, r.SentLate = latency(b.toAccepted), latency(b.toEnded), latency(b.sentLate)
-	r.Took, r.Interrupted = took, interrupted
+	r.Took, r.Started, r.Interrupted = took, b.accepted, interrupted
 	return r
 }
 

@@ -13,6 +13,8 @@ import (
 type Result struct {
 	// Took is the measured span; shorter than asked for where the run was interrupted, 0 where that was before it began.
 	Took time.Duration
+	// Started is how many were accepted since the run began, before the span and behind it too.
+	Started int64
 	// Accepted and Ended are counted within the span: of a closed loop what happened within it, of an open loop what became
 	// of the starts that were due within it, until the run was over.
 	Accepted int64

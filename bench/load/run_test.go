@@ -90,6 +90,7 @@ func TestRun_ClosedLoopKeepsTheNumberInFlight(t *testing.T) {
 		require.InDelta(t, 70, got.PerSecond(), 1)
 		require.InDelta(t, 100*time.Millisecond, got.ToEnded.P50, float64(time.Millisecond))
 		require.EqualValues(t, got.AllEnded(), got.ToEnded.Count)
+		require.Greater(t, got.Started, got.Accepted, "with the first and those of the warm-up")
 		require.Equal(t, []int{1, 1}, []int{begun, over})
 		require.Zero(t, got.Unfinished, "what was in flight at the end was waited for")
 		require.Equal(t, 10*time.Second, got.Took)

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The parts of a run.
+const (
+	partClosed       = "closed"
+	partOpen         = "open"
+	partCompensating = "compensating"
+	partCost         = "cost"
+)
+
+func allParts() []string { return []string{partClosed, partOpen, partCompensating, partCost} }
+
+const (
+	// posters is how many starts are on their way at once, at most: as many connections as the floor's own driver has.
+	posters = 128
+	// floorWarmUp is how long the floor runs before it measures; it can't be told otherwise.
+	floorWarmUp = 3 * time.Second
+	// costInFlight is where costs are taken when the closed loop is left out, and compensatingInFlight where a tenth is undone.
+	costInFlight         = 64
+	compensatingInFlight = 64
+	compensatingShare    = 0.1
+)
+
+// settings are the flags.
+type settings struct {
+	parts    []string
+	inFlight []int
+	rates    []int
+	rounds   int
+	measure  time.Duration
+	warmUp   time.Duration
+	postgres string
+	kafka    string
+	results  string
+	doc      string
+	report   bool
+	verbose  bool
+}
+
+func (s *settings) has(part string) bool { return slices.Contains(s.parts, part) }
+
+// levels are the numbers in flight of the closed loop.
+func (s *settings) levels() []int {
+	switch {
+	case s.has(partClosed):
+		return s.inFlight
+	case s.has(partCost):
+		return []int{costInFlight}
+	}
+	return nil
+}
+
+// command is how the same run is asked for again.
+func (s *settings) command() string {
+	text := fmt.Sprintf("make bench PARTS=%s INFLIGHT=%s RATES=%s ROUNDS=%d", strings.Join(s.parts, ","), numbers(s.inFlight), numbers(s.rates), s.rounds)
+	if s.measure != measureDefault || s.warmUp != floorWarmUp {
+		text += fmt.Sprintf(" ARGS='-d %s -warmup %s'", s.measure, s.warmUp)
+	}
+	return text
+}
+
+func numbers(ns []int) string {
+	texts := make([]string, len(ns))
+	for i, n := range ns {
+		texts[i] = strconv.Itoa(n)
+	}
+	return strings.Join(texts, ",")
+}
+
+const measureDefault = 10 * time.Second
+
+func readFlags(args []string) (settings, error) {
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.Usage = func() {
+		fmt.Fprint(f.Output(), "Measures the engine beside the floor, in turn on the same servers.\n\n  go run ./bench [flags]\n  go run ./bench -report   writes the page from the results\n\n")
+		f.PrintDefaults()
+	}
+	s := settings{}
+	parts := f.String("parts", strings.Join(allParts(), ","), "what to measure: closed (sagas/s), open (latency at a rate), compensating, cost (CPU, WAL, rows, records)")
+	inFlight := f.String("inflight", "1,8,64,256,1024,4096", "sagas in flight of the closed loop, a list")
+	rates := f.String("rates", "50,200,1000", "starts a second of the open loop, a list")
+	f.IntVar(&s.rounds, "rounds", 5, "rounds, floor and engine in turn; medians are taken over them")
+	f.DurationVar(&s.measure, "d", measureDefault, "how long a round measures")
+	f.DurationVar(&s.warmUp, "warmup", floorWarmUp, "how long the engine runs before; the floor always takes 3 s")
+	f.StringVar(&s.postgres, "pg", os.Getenv("SKALD_BENCH_DATABASE_URL"), "URL of a Postgres superuser instead of one started for the run (SKALD_BENCH_DATABASE_URL)")
+	f.StringVar(&s.kafka, "kafka", os.Getenv("SKALD_BENCH_KAFKA_BROKERS"), "address of a Kafka broker instead of one started for the run (SKALD_BENCH_KAFKA_BROKERS)")
+	f.StringVar(&s.results, "results", filepath.Join("bench", "results"), "folder of latest.json")
+	f.BoolVar(&s.report, "report", false, "measure nothing: write the page from latest.json")
+	f.StringVar(&s.doc, "doc", filepath.Join("docs", "benchmarks.md"), "the page that -report writes; - is standard output")
+	f.BoolVar(&s.verbose, "v", false, "show what the programs print")
+	if err := f.Parse(args); err != nil {
+		return s, err
+	}
+	var errs []error
+	if f.NArg() > 0 {
+		errs = append(errs, fmt.Errorf("unexpected %q", f.Arg(0)))
+	}
+	for part := range strings.SplitSeq(*parts, ",") {
+		if part = strings.TrimSpace(part); !slices.Contains(allParts(), part) {
+			errs = append(errs, fmt.Errorf("-parts %q: want some of %s", *parts, strings.Join(allParts(), ",")))
+			break
+		}
+		s.parts = append(s.parts, part)
+	}
+	var err error
+	s.inFlight, err = readNumbers("-inflight", *inFlight)
+	errs = append(errs, err)
+	s.rates, err = readNumbers("-rates", *rates)
+	errs = append(errs, err)
+	if s.rounds < 1 {
+		errs = append(errs, fmt.Errorf("-rounds %d: want 1 or more", s.rounds))
+	}
+	if s.measure < time.Second {
+		errs = append(errs, fmt.Errorf("-d %s: want a second or more", s.measure))
+	}
+	if s.warmUp < 0 {
+		errs = append(errs, fmt.Errorf("-warmup %s: want a positive time, or none", s.warmUp))
+	}
+	return s, errors.Join(errs...)
+}
+
+func readNumbers(name, list string) ([]int, error) {
+	var out []int
+	for text := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("%s %q: want numbers such as 64,1024", name, list)
+		}
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// grid is a table whose first row is the head.
+type grid [][]string
+
+// print writes it in columns: the first to the left, numbers to the right.
+func (g grid) print(w io.Writer) {
+	widths := make([]int, len(g[0]))
+	for _, row := range g {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range g {
+		var line strings.Builder
+		for i, cell := range row {
+			space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				line.WriteString(cell + space)
+			} else {
+				line.WriteString("   " + space + cell)
+			}
+		}
+		fmt.Fprintln(w, "  "+strings.TrimRight(line.String(), " "))
+	}
+}
+
+// markdown writes it as a table of a page.
+func (g grid) markdown(w io.Writer) {
+	for i, row := range g {
+		fmt.Fprintln(w, "| "+strings.Join(row, " | ")+" |")
+		if i == 0 {
+			fmt.Fprintln(w, "|---"+strings.Repeat("|---:", len(row)-1)+"|")
+		}
+	}
+}
+
+// withSpread is a figure as its median and, of more than one round, the lowest and the highest.
+func (m *measure) withSpread(f Figure) string {
+	if len(f.Rounds) < 2 {
+		return m.text(f.Median)
+	}
+	return fmt.Sprintf("%s (%s to %s)", m.text(f.Median), m.text(f.Min), m.text(f.Max))
+}
+
+func ratioText(f Figure, ok bool) string {
+	if !ok {
+		return ""
+	}
+	m := measure{digits: 2, factor: 1}
+	return m.withSpread(f)
+}
+
+// summary is one row for each load: the two sides and their ratio.
+func summary(pairs []Pair, head string, at func(Pair) int, key string) grid {
+	m := measureOf(key)
+	g := grid{{head, "floor", "engine", "engine / floor"}}
+	for _, p := range pairs {
+		ratio, ok := p.Ratios[key]
+		g = append(g, []string{number(float64(at(p)), 0), cell(&m, p.Floor), cell(&m, p.Engine), ratioText(ratio, ok)})
+	}
+	return g
+}
+
+func cell(m *measure, s Side) string {
+	f, ok := s[m.key]
+	if !ok {
+		return "-"
+	}
+	return m.withSpread(f)
+}
+
+func measureOf(key string) measure {
+	for _, m := range measures() {
+		if m.key == key {
+			return m
+		}
+	}
+	return measure{key: key, title: key, factor: 1, digits: 2}
+}
+
+// details is one row for each measure that either side has.
+func details(left, right Side, ratios Side, leftName, rightName string) grid {
+	g := grid{{"", leftName, rightName, rightName + " / " + leftName}}
+	for _, m := range measures() {
+		_, hasLeft := left[m.key]
+		_, hasRight := right[m.key]
+		if !hasLeft && !hasRight {
+			continue
+		}
+		ratio, ok := ratios[m.key]
+		g = append(g, []string{m.title, cell(&m, left), cell(&m, right), ratioText(ratio, ok)})
+	}
+	return g
+}
+
+func goalGrid(goals []Goal) grid {
+	g := grid{{"goal", "wanted", "measured", ""}}
+	for _, goal := range goals {
+		met := "met"
+		if !goal.Met {
+			met = "missed"
+		}
+		g = append(g, []string{goal.What, goal.Goal, number(goal.Figure, goal.digits), met})
+	}
+	return g
+}
+
+func inFlightOf(p Pair) int { return p.InFlight }
+func rateOf(p Pair) int     { return p.Rate }
+
+// print writes the tables for whoever waits at the terminal.
+func (r *Result) print(w io.Writer) {
+	fmt.Fprintf(w, "\nmedians of %d rounds (lowest to highest), on %d cores that hold everything\n", r.Settings.Rounds, r.Machine.CPUs)
+	if len(r.Closed) > 0 {
+		fmt.Fprintln(w, "\nclosed loop, sagas/s")
+		summary(r.Closed, "in flight", inFlightOf, perSecond).print(w)
+	}
+	for _, p := range r.Closed {
+		fmt.Fprintf(w, "\n%s in flight\n", number(float64(p.InFlight), 0))
+		details(p.Floor, p.Engine, p.Ratios, "floor", "engine").print(w)
+	}
+	for _, p := range r.Open {
+		fmt.Fprintf(w, "\nopen loop, %s starts/s\n", number(float64(p.Rate), 0))
+		details(p.Floor, p.Engine, p.Ratios, "floor", "engine").print(w)
+	}
+	if c := r.Compensating; c != nil {
+		fmt.Fprintf(w, "\n%v %% of the sagas undone, %d in flight\n", c.Share*100, c.InFlight)
+		details(c.Happy, c.Undone, c.Ratios, "happy path", "with undone").print(w)
+	}
+	if len(r.Goals) > 0 {
+		fmt.Fprintln(w)
+		goalGrid(r.Goals).print(w)
+	}
+	if others := r.others(); others > othersLimit {
+		fmt.Fprintf(w, "\nDo not quote these: up to %.0f %% of the machine went to other programs meanwhile.\n", others*100)
+	}
+	if !r.Complete {
+		fmt.Fprintln(w, "\nThe run was interrupted: these are the rounds until then.")
+	}
+}

@@ -68,8 +68,16 @@ bench: ## measure the engine beside the floor (INFLIGHT=64,1024 ROUNDS=5, ARGS a
 	$(GO) run ./bench -inflight $(INFLIGHT) -rounds $(ROUNDS) $(ARGS)
 
 .PHONY: sim
-sim: ## run the simulated world (ARGS as for go test)
+sim: ## run the simulated world (ARGS as for go test; MUTANT=name: look for that planted bug, MUTANT=all: for each)
+ifdef MUTANT
+	$(GO) run ./orchestrator/sim/mutants $(ARGS) $(MUTANT)
+else
 	$(GOTEST) -count=1 -timeout 60m $(ARGS) ./orchestrator/sim/...
+endif
+
+.PHONY: mutants
+mutants: ## prove that the simulation finds every planted bug (ARGS=-adapters: also the suites of Postgres and Kafka)
+	$(GO) run ./orchestrator/sim/mutants $(ARGS) all
 
 .PHONY: chaos
 chaos: ## run the chaos suite on real processes (ARGS as for go test)

@@ -1,0 +1,41 @@
+package main
+
+// Names are the mutants that there have to be.
+func Names() []string {
+	return []string{
+		"mark-offset-before-commit",
+		"relay-marks-sent-before-ack",
+		"timeout-as-failed",
+		"skip-compensation-of-unknown",
+		"compensate-none-step",
+		"forward-order-off-by-one",
+		"reverse-order-not-waited",
+		"compensate-beyond-pivot",
+		"reply-without-command-id-check",
+		"late-success-accepted-while-compensating",
+		"second-outcome-wins",
+		"new-command-id-on-retry",
+		"version-cas-removed",
+		"timer-uses-node-clock",
+		"wake-at-forgotten",
+		"cancel-ignored-after-step",
+		"cancel-after-pivot-compensates",
+		"notify-only-wakeups",
+		"attention-swallowed",
+		"recovery-only-at-startup",
+		"panic-kills-consumer",
+		"poison-blocks-partition",
+		"offset-reset-newest",
+		"definition-version-ignored",
+		"idempotency-key-not-per-tenant",
+		"commit-unknown-as-abort",
+		"commit-unknown-as-commit",
+		"produce-unknown-as-sent",
+		"retry-without-backoff",
+		"drain-loses-rows",
+		"action-without-cas",
+		"audit-outside-transaction",
+		"tenant-missing-in-where",
+		"signature-not-checked",
+	}
+}

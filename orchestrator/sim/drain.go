@@ -81,7 +81,10 @@ func (r *replica) returned(t *task) {
 		r.endStage(r.drain.stage + 1)
 	default:
 		r.drain.last = true
-		end := orchestrator.Worker{Name: "end of drain", Stage: orchestrator.StagePublishing, Run: r.engine.EndDrain}
+		end := orchestrator.Worker{Name: "end of drain", Stage: orchestrator.StagePublishing, Run: func(ctx context.Context) {
+			r.engine.EndDrain(ctx)
+			r.w.crashes.atLeaving(r)
+		}}
 		r.tasks = append(r.tasks, r.w.spawn(r, context.Background(), end))
 	}
 }

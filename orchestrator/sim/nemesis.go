@@ -156,7 +156,7 @@ func newNemesis(opt Options) *nemesis {
 	for i, k := range kinds {
 		s := &states[i]
 		s.salt = mix(opt.Seed ^ nameHash(string(k.fault)))
-		if u := unit(mix(s.salt)); u < 0.5 {
+		if u := unit(mix(s.salt)); u < 0.5 && (opt.Crash == nil || crashFaults()[k.fault]) {
 			s.chance = k.chance * (0.2 + 3.2*u)
 		}
 		n.states[k.fault] = s

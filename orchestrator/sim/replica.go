@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/sim/crashpoint"
 )
 
 // replica is one orchestrator: its engine, and what dies with it.
@@ -25,6 +26,7 @@ type replica struct {
 
 	drain *drain // nil: it does not drain
 	ends  []context.CancelFunc
+	tap   *crashpoint.Tap // nil: no named crashes
 }
 
 // start brings the replica up, as after a restart: nothing is known but what is stored.
@@ -33,14 +35,20 @@ func (r *replica) start() {
 		return
 	}
 	w := r.w
+	if w.crashes.atStartup(r) {
+		r.dead = true
+		return
+	}
 	r.life++
 	r.dead, r.frozen, r.open, r.tasks, r.drain, r.ends = false, 0, nil, nil, nil, nil
 	r.clock = newClock(w, r)
 	store := &faultyStore{Store: w.database.store, w: w, r: r}
-	r.engine = orchestrator.Assemble(orchestrator.Config{
+	cfg := orchestrator.Config{
 		Store: store, Reader: store, Definitions: store, Broker: w.kafka.broker(r), Encoder: w.kafka.codec,
 		Logger: w.opt.Log.With("replica", r.name), BatchEvents: 1 + w.script.IntN(16),
-	}, orchestrator.Ports{
+	}
+	w.crashes.tap(r, &cfg)
+	r.engine = orchestrator.Assemble(cfg, orchestrator.Ports{
 		Clock: r.clock, Random: w.draw, Signal: func() orchestrator.Signal { return &signal{w: w, r: r} }, Compile: compile,
 	})
 	stages := map[orchestrator.Stage]context.Context{}

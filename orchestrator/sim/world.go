@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/skaldhq/skald/orchestrator/memory"
+	"github.com/skaldhq/skald/orchestrator/sim/crashpoint"
 )
 
 // epoch is when every world begins.
@@ -19,9 +20,10 @@ type Options struct {
 	Replicas int // 0: 1 to 3, drawn
 	// KillAt kills a replica at the n-th port call of the world, and turns all other faults off; 0: faults are drawn.
 	KillAt int
-	Calm   bool  // no faults at all
-	Only   []Hit // exactly these faults happen; nil: as drawn
-	Notes  int   // how many of the last notes of the trace a failure shows; 0: none
+	Calm   bool            // no faults at all
+	Only   []Hit           // exactly these faults happen; nil: as drawn
+	Notes  int             // how many of the last notes of the trace a failure shows; 0: none
+	Crash  []crashpoint.At // these crashes happen, one after the other; of other faults only crashFaults. nil: as drawn
 	Log    *slog.Logger
 }
 
@@ -34,13 +36,15 @@ type Report struct {
 	Virtual   time.Duration
 	Trace     uint64 // two runs of one seed have the same
 
-	Hits     []Hit          // the faults that happened, in order
-	Faults   map[Fault]int  // how often each kind happened
-	Chances  map[Fault]int  // how often each kind could have
-	Outcomes map[string]int // sagas by how they ended
-	Points   map[string]int // kills by the port at which they struck
-	Drains   map[string]int // by how they ended
-	Notes    []string       // the last of the trace, where asked for
+	Hits     []Hit                 // the faults that happened, in order
+	Faults   map[Fault]int         // how often each kind happened
+	Chances  map[Fault]int         // how often each kind could have
+	Outcomes map[string]int        // sagas by how they ended
+	Points   map[string]int        // kills by the port at which they struck
+	Drains   map[string]int        // by how they ended
+	Crashed  int                   // of Options.Crash, how many happened
+	AtPoints map[crashpoint.At]int // where Options.Crash is given: how often a process was at a point, with a saga in a phase
+	Notes    []string              // the last of the trace, where asked for
 }
 
 // world is one run.
@@ -69,6 +73,7 @@ type world struct {
 	people   *people
 	oracle   *oracle
 	actors   *actors
+	crashes  *crashes // nil: no named ones
 }
 
 func newWorld(opt Options) *world {
@@ -83,6 +88,7 @@ func newWorld(opt Options) *world {
 	w.kafka = newKafka(w)
 	w.actors = newActors(w)
 	w.people = newPeople(w)
+	w.crashes = newCrashes(w)
 	return w
 }
 
@@ -115,6 +121,7 @@ func (w *world) run() {
 	}
 	w.people.script()
 	w.weather()
+	w.crashes.roll()
 	w.until(w.now.Add(time.Duration(20+w.script.IntN(100))*time.Second), w.oracle.quiet)
 	w.heal()
 	w.until(w.now.Add(30*time.Minute), w.oracle.quiet)

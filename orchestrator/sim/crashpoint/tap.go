@@ -19,6 +19,8 @@ type Config struct {
 	Die func(p Point)
 	// Definition answers a saga's definition.
 	Definition func(tenant, name string, version int) (*saga.Definition, error)
+	// Phases is where sagas are, as far as known; nil: as far as this Tap knows.
+	Phases *Phases
 	// Wire has the statements of a transaction pass over a connection that the Tap watches (see Conn); without it the store is
 	// one whose transaction is invisible until its end, and each statement is a point before it.
 	Wire bool
@@ -31,7 +33,6 @@ type Tap struct {
 	cfg Config
 
 	mu      sync.Mutex // guards what follows; never held while a port is called
-	phases  map[saga.ID]Phase
 	fetched map[saga.ID]int // replies that are fetched and not marked
 	batches map[saga.BatchID][]saga.ID
 	defs    map[definitionKey]*saga.Definition
@@ -45,35 +46,17 @@ type definitionKey struct {
 
 // New makes a Tap.
 func New(cfg Config) *Tap {
-	return &Tap{cfg: cfg, phases: map[saga.ID]Phase{}, fetched: map[saga.ID]int{}, batches: map[saga.BatchID][]saga.ID{}, defs: map[definitionKey]*saga.Definition{}}
+	if cfg.Phases == nil {
+		cfg.Phases = &Phases{}
+	}
+	return &Tap{cfg: cfg, fetched: map[saga.ID]int{}, batches: map[saga.BatchID][]saga.ID{}, defs: map[definitionKey]*saga.Definition{}}
 }
 
 // At says that execution is at a point that concerns the given sagas, and dies if it is to; none: all that are known to live.
 func (t *Tap) At(p Point, sagas ...saga.ID) {
-	if t.cfg.Hit(p, t.phasesOf(sagas)) {
+	if t.cfg.Hit(p, t.cfg.Phases.of(sagas)) {
 		t.cfg.Die(p)
 	}
-}
-
-func (t *Tap) phasesOf(sagas []saga.ID) []Phase {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var in []Phase
-	add := func(p Phase) {
-		if p != "" && !slices.Contains(in, p) {
-			in = append(in, p)
-		}
-	}
-	for _, id := range sagas {
-		add(t.phases[id])
-	}
-	if len(sagas) == 0 {
-		for _, p := range t.phases {
-			add(p)
-		}
-		slices.Sort(in)
-	}
-	return in
 }
 
 // knows notes where a saga is.
@@ -89,13 +72,9 @@ func (t *Tap) knows(in *saga.Instance) {
 		}
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.defs[key] = def
-	if p := PhaseOf(def, in); p == "" {
-		delete(t.phases, in.ID)
-	} else {
-		t.phases[in.ID] = p
-	}
+	t.mu.Unlock()
+	t.cfg.Phases.set(in.ID, PhaseOf(def, in))
 }
 
 // store is a Store with the Tap in front of it.

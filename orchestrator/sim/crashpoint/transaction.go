@@ -83,7 +83,7 @@ func (t *Tap) dies(st Statement) (Point, bool) {
 	t.mu.Unlock()
 	at := now.after(st)
 	for _, p := range All() {
-		if sagas, ok := at[p]; ok && t.cfg.Hit(p, t.phasesOf(sagas)) {
+		if sagas, ok := at[p]; ok && t.cfg.Hit(p, t.cfg.Phases.of(sagas)) {
 			return p, true
 		}
 	}

@@ -1,0 +1,106 @@
+package sim
+
+import (
+	"context"
+	"time"
+
+	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/saga"
+	"github.com/skaldhq/skald/orchestrator/sim/crashpoint"
+)
+
+// crashFaults are the kinds that happen beside named crashes: those that bring sagas into every phase, and leave work to sweeps.
+// Nothing else dies or is lost, so that a crash point is alone to blame for what a run breaks.
+func crashFaults() map[Fault]bool {
+	return map[Fault]bool{
+		FaultReplyTwice: true, FaultDiesBefore: true, FaultDiesAfter: true, FaultSilent: true, FaultParticipantFails: true,
+		FaultDeliveryLate: true, FaultReplyLate: true, FaultAckLost: true, FaultRecordLost: true,
+	}
+}
+
+// crashes are the crashes that a run is to have, one after the other: the next is waited for from the moment of the one before.
+type crashes struct {
+	w      *world
+	plan   []crashpoint.At
+	seen   int // how often a process was where the next of plan is
+	phases crashpoint.Phases
+}
+
+// newCrashes answers nil where the run has no named crashes.
+func newCrashes(w *world) *crashes {
+	if w.opt.Crash == nil {
+		return nil
+	}
+	w.report.AtPoints = map[crashpoint.At]int{}
+	return &crashes{w: w, plan: w.opt.Crash}
+}
+
+// tap puts a Tap between a replica's engine and its ports.
+func (c *crashes) tap(r *replica, cfg *orchestrator.Config) {
+	if c == nil {
+		return
+	}
+	w := c.w
+	r.tap = crashpoint.New(crashpoint.Config{
+		Hit: c.hit, Die: func(p crashpoint.Point) { w.die(r) }, Phases: &c.phases,
+		Definition: func(tenant, name string, version int) (*saga.Definition, error) {
+			row, err := w.store.Definition(context.Background(), tenant, name, version)
+			if err != nil {
+				return nil, err
+			}
+			return compile(name, row.Content)
+		},
+		Lost: func() bool { return w.sched.IntN(2) == 0 },
+	})
+	cfg.Store, cfg.Broker = r.tap.Store(cfg.Store), r.tap.Broker(cfg.Broker)
+}
+
+// hit counts, and reports whether the process dies.
+func (c *crashes) hit(p crashpoint.Point, phases []crashpoint.Phase) bool {
+	w := c.w
+	if w.nemesis.calm {
+		return false
+	}
+	for _, phase := range phases {
+		w.report.AtPoints[crashpoint.At{Point: p, Phase: phase}]++
+	}
+	next := w.report.Crashed
+	if next == len(c.plan) || !c.plan[next].Is(p, phases) {
+		return false
+	}
+	if c.seen++; c.seen < c.plan[next].N {
+		return false
+	}
+	c.seen = 0
+	w.report.Crashed++
+	w.report.Points[string(p)]++
+	w.note("crash", c.plan[next].String())
+	return true
+}
+
+// atStartup reports whether a replica dies as it starts, between two migrations, and comes back. What migrations leave is
+// Postgres's: here it is only a replica that does not come up while others work.
+func (c *crashes) atStartup(r *replica) bool {
+	if c == nil || !c.hit(crashpoint.Migrating, c.phases.All()) {
+		return false
+	}
+	r.comeBack(c.w.roll(8 * time.Second))
+	return true
+}
+
+// atLeaving is the end of a drain, before the group is left.
+func (c *crashes) atLeaving(r *replica) {
+	if c != nil {
+		r.tap.At(crashpoint.Draining)
+	}
+}
+
+// roll has replicas end and start again, one after the other, as an upgrade does; so there are drains and starts to die in.
+func (c *crashes) roll() {
+	if c == nil || c.w.nemesis.calm {
+		return
+	}
+	w := c.w
+	w.replicas[w.sched.IntN(len(w.replicas))].beginDrain()
+	w.meanwhile(time.Second+w.roll(6*time.Second), c.roll)
+}

@@ -26,8 +26,7 @@ func (c *committer) apply(ctx context.Context, tx Tx, f *forming, it *item, clai
 	w, state, err := c.working(ctx, tx, f, it.id)
 	switch {
 	case errors.Is(err, ErrUnknownSagaType):
-		c.undefined(ctx, f, it, err)
-		return nil
+		return c.undefined(ctx, f, it, err)
 	case err != nil:
 		return err
 	case state == RowBusy:
@@ -102,6 +101,15 @@ type waitError struct{ it *item }
 
 func (e *waitError) Error() string { return fmt.Sprintf("saga %s is locked", e.it.id) }
 
+// failedError is a request that fails although it has won a key: the batch runs again without it, so that the claim does not stay
+// without its answer (S2).
+type failedError struct {
+	it  *item
+	err error
+}
+
+func (e *failedError) Error() string { return fmt.Sprintf("saga %s: %v", e.it.id, e.err) }
+
 // busy puts an item off whose saga somebody else has locked.
 func (f *forming) busy(it *item) error {
 	switch {
@@ -115,14 +123,18 @@ func (f *forming) busy(it *item) error {
 }
 
 // undefined deals with a saga whose definition cannot be had: it delays only itself (L5).
-func (c *committer) undefined(ctx context.Context, f *forming, it *item, err error) {
+func (c *committer) undefined(ctx context.Context, f *forming, it *item, err error) error {
 	c.log.ErrorContext(ctx, "a saga's definition is missing", "saga_id", it.id, "error", err)
-	if it.delivery != nil {
+	switch {
+	case it.delivery != nil:
 		f.quarantine(it.delivery, "definition_missing", err.Error())
 		f.marks = append(f.marks, *it.delivery)
-		return
+	case len(it.claims()) > 0:
+		return &failedError{it, err}
+	default:
+		f.answers = append(f.answers, func() { it.fail(err) })
 	}
-	f.answers = append(f.answers, func() { it.fail(err) })
+	return nil
 }
 
 func (c *committer) missing(f *forming, it *item) {

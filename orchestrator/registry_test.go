@@ -109,6 +109,33 @@ func TestRegistry_AMissingDefinitionDelaysOnlyItsSaga(t *testing.T) {
 	require.Equal(t, 2, b.saga(victim).Steps[0].Forward.Attempt, "its attempt timed out meanwhile")
 }
 
+// A request that fails for a reason that passes leaves its Idempotency-Key free: the same request may come again (S2).
+func TestRegistry_AMissingDefinitionKeepsNoKey(t *testing.T) {
+	t.Parallel()
+	rows := &countedDefinitions{}
+	b := setup(t, func(cfg *orchestrator.Config) {
+		rows.Definitions = cfg.Definitions
+		cfg.Definitions = rows
+	})
+	victim := b.start(order("A-1", 1))
+	rows.lost = "order"
+	b.engine.Forget(tenant, "order", 1)
+	pause := action(victim, saga.ActionPause)
+	pause.IdempotencyKey = "pause-1"
+	failed, other := b.offerAct(pause), b.offer(errand())
+	b.turn()
+	require.Equal(t, 1, failed.times)
+	require.ErrorIs(t, failed.err, orchestrator.ErrUnknownSagaType)
+	require.NoError(t, other.err, "it delays only itself (L5)")
+
+	rows.lost = ""
+	require.NoError(t, b.act(pause).err, "its key was not kept without an answer")
+	require.NotNil(t, b.saga(victim).Pause)
+	again := b.act(pause)
+	require.NoError(t, again.err)
+	require.True(t, again.got.Replayed)
+}
+
 func TestPutDefinition_OtherContent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

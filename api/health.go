@@ -8,6 +8,9 @@ import (
 	"github.com/skaldhq/skald/api/client"
 )
 
+// readinessPath is asked again and again by whoever waits for a replica.
+const readinessPath = "/readyz"
+
 func (a *API) registerHealth() {
 	health := client.Health{Status: "ok", Version: a.cfg.Version}
 	register(a, route{
@@ -17,7 +20,7 @@ func (a *API) registerHealth() {
 		return &answer{status: http.StatusOK, body: health}, nil
 	})
 	register(a, route{
-		id: "get-readiness", method: http.MethodGet, path: "/readyz", tag: "health", summary: "Whether this replica should get requests", permission: Public,
+		id: "get-readiness", method: http.MethodGet, path: readinessPath, tag: "health", summary: "Whether this replica should get requests", permission: Public,
 		answers: map[int]any{http.StatusOK: client.Health{}}, errors: []int{http.StatusServiceUnavailable}, limit: 2 * time.Second,
 	}, func(ctx context.Context, _ *struct{}) (*answer, error) {
 		if err := a.ready(ctx); err != nil {

@@ -91,6 +91,7 @@ func (a *API) logAccess(ctx context.Context, r *http.Request, rec *recorder, inf
 	a.cfg.Metrics.request(r.Method, route, rec.status, took)
 	level := slog.LevelDebug
 	switch {
+	case route == readinessPath && rec.status == http.StatusServiceUnavailable: // expected while it starts and stops
 	case rec.status >= 500:
 		level = slog.LevelWarn
 	case rec.status >= 400:

@@ -6,9 +6,11 @@ TOOL   := $(GO) tool -modfile=tools/go.mod
 ARGS   ?=
 # Time for each fuzz target.
 FUZZTIME ?= 30s
-# Sagas in flight and rounds of the benchmark.
-INFLIGHT ?= 1,64,1024
+# What the benchmark measures: see bench/README.md.
+INFLIGHT ?= 1,8,64,256,1024,4096
+RATES    ?= 50,200,1000
 ROUNDS   ?= 5
+PARTS    ?= closed,open,compensating,cost
 
 .DEFAULT_GOAL := help
 
@@ -64,8 +66,8 @@ verify: ## fail where a generated file is not what its source says, or a module 
 	if [ "$$before" != "$$after" ]; then echo 'generated files were out of date; see git diff'; exit 1; fi
 
 .PHONY: bench
-bench: ## measure the engine beside the floor (INFLIGHT=64,1024 ROUNDS=5, ARGS are further flags)
-	$(GO) run ./bench -inflight $(INFLIGHT) -rounds $(ROUNDS) $(ARGS)
+bench: ## measure the engine beside the floor (INFLIGHT=64,1024 ROUNDS=5 PARTS=closed,cost; ARGS are further flags)
+	$(GO) run ./bench -parts $(PARTS) -inflight $(INFLIGHT) -rates $(RATES) -rounds $(ROUNDS) $(ARGS)
 
 .PHONY: sim
 sim: ## run the simulated world (ARGS as for go test; MUTANT=name: look for that planted bug, MUTANT=all: for each)

@@ -203,7 +203,7 @@ func (r *Result) others() float64 {
 }
 
 // othersLimit is from where on a run says more about the machine's other work than about the engine.
-const othersLimit = 0.05
+const othersLimit = 0.1
 
 func (r *Result) write(file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

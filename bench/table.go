@@ -32,12 +32,17 @@ func (g grid) print(w io.Writer) {
 	}
 }
 
-// markdown writes it as a table of a page.
-func (g grid) markdown(w io.Writer) {
+// markdown writes it as a table of a page, numbers to the right.
+func (g grid) markdown(w io.Writer) { g.page(w, "|---:") }
+
+// text writes it as a table of a page, without numbers.
+func (g grid) text(w io.Writer) { g.page(w, "|---") }
+
+func (g grid) page(w io.Writer, column string) {
 	for i, row := range g {
 		fmt.Fprintln(w, "| "+strings.Join(row, " | ")+" |")
 		if i == 0 {
-			fmt.Fprintln(w, "|---"+strings.Repeat("|---:", len(row)-1)+"|")
+			fmt.Fprintln(w, "|---"+strings.Repeat(column, len(row)-1)+"|")
 		}
 	}
 }
@@ -116,24 +121,24 @@ func goalGrid(goals []Goal) grid {
 func inFlightOf(p Pair) int { return p.InFlight }
 func rateOf(p Pair) int     { return p.Rate }
 
-// print writes the tables for whoever waits at the terminal.
+// print writes what matters most for whoever waits at the terminal; the page and the JSON have everything.
 func (r *Result) print(w io.Writer) {
 	fmt.Fprintf(w, "\nmedians of %d rounds (lowest to highest), on %d cores that hold everything\n", r.Settings.Rounds, r.Machine.CPUs)
-	if len(r.Closed) > 0 {
-		fmt.Fprintln(w, "\nclosed loop, sagas/s")
-		summary(r.Closed, "in flight", inFlightOf, perSecond).print(w)
+	for _, key := range []string{perSecond, completedP50, completedP99, acceptedP99, cpuAll, walBytes, records} {
+		printSummary(w, "closed loop: ", r.Closed, "in flight", inFlightOf, key)
 	}
-	for _, p := range r.Closed {
-		fmt.Fprintf(w, "\n%s in flight\n", number(float64(p.InFlight), 0))
-		details(p.Floor, p.Engine, p.Ratios, "floor", "engine").print(w)
+	if len(r.Closed) > 0 && r.Closed[0].InFlight == 1 {
+		alone := r.Closed[0]
+		m := measureOf(waitedP50)
+		fmt.Fprintf(w, "\none saga alone, its start waiting for the end: p50 %s ms, %s times the floor's\n", cell(&m, alone.Engine), ratioText(alone.Ratios[waitedP50], true))
 	}
-	for _, p := range r.Open {
-		fmt.Fprintf(w, "\nopen loop, %s starts/s\n", number(float64(p.Rate), 0))
-		details(p.Floor, p.Engine, p.Ratios, "floor", "engine").print(w)
+	for _, key := range []string{completedP50, completedP99, acceptedP99} {
+		printSummary(w, "open loop: ", r.Open, "starts/s", rateOf, key)
 	}
 	if c := r.Compensating; c != nil {
-		fmt.Fprintf(w, "\n%v %% of the sagas undone, %d in flight\n", c.Share*100, c.InFlight)
-		details(c.Happy, c.Undone, c.Ratios, "happy path", "with undone").print(w)
+		m := measureOf(commands)
+		fmt.Fprintf(w, "\n%v %% of the sagas undone, %d in flight: %s %s, %s on the happy path, ratio %s\n", c.Share*100, c.InFlight,
+			cell(&m, c.Undone), m.title, cell(&m, c.Happy), ratioText(c.Ratios[commands], true))
 	}
 	if len(r.Goals) > 0 {
 		fmt.Fprintln(w)
@@ -145,4 +150,19 @@ func (r *Result) print(w io.Writer) {
 	if !r.Complete {
 		fmt.Fprintln(w, "\nThe run was interrupted: these are the rounds until then.")
 	}
+}
+
+// printSummary prints a summary where either side has the measure.
+func printSummary(w io.Writer, what string, pairs []Pair, head string, at func(Pair) int, key string) {
+	measured := false
+	for _, p := range pairs {
+		_, floor := p.Floor[key]
+		_, engine := p.Engine[key]
+		measured = measured || floor || engine
+	}
+	if !measured {
+		return
+	}
+	fmt.Fprintf(w, "\n%s%s\n", what, measureOf(key).title)
+	summary(pairs, head, at, key).print(w)
 }

@@ -197,8 +197,8 @@ func (n *naive) compensateAnswered(i int, r saga.Replied) {
 			n.undoFailed(i, saga.AttentionUndoFailed)
 			break
 		}
-		// clarification (e)
-		if r.Code == saga.CodeNothingToUndo && s.effect == saga.EffectCertain {
+		// clarification (e): "although the step had succeeded" is the participant's word, not an operator's
+		if r.Code == saga.CodeNothingToUndo && (s.f.answer == saga.ReplySucceeded || s.f.contradicted) {
 			n.raise(saga.AttentionBarrier, i)
 		}
 		s.undoneByNothing = r.Code == saga.CodeNothingToUndo

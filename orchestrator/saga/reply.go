@@ -266,7 +266,9 @@ func (m *machine) settleBackward(i int, r Replied) {
 }
 
 func (m *machine) undone(i int, r Replied) {
-	hollow := r.Code == CodeNothingToUndo && m.next.Steps[i].Effect == EffectCertain
+	// Not by the effect: an operator may have set it, and a retried undo_failed keeps its own.
+	forward := &m.next.Steps[i].Forward
+	hollow := r.Code == CodeNothingToUndo && (forward.Answer == ReplySucceeded || forward.Contradicted)
 	f := m.replyFact(UndoSucceeded, r, r.Step+" is undone.")
 	f.Effect = EffectUndone
 	if r.Code == CodeNothingToUndo {

@@ -248,8 +248,13 @@ func (m *machine) wakeAt() time.Time {
 	}
 	for i := range in.Steps {
 		if h := m.holdingStep(i); h != nil {
-			if m.waitsForHold(i) && !in.HasAttention(AttentionHeld, "") {
-				earliest(h.From.Add(HeldAfter))
+			if m.waitsForHold(i) {
+				if !in.HasAttention(AttentionHeld, "") {
+					earliest(h.From.Add(HeldAfter))
+				}
+				if in.Pause == nil {
+					earliest(m.env.At.Add(lookAgain(m.env.At.Sub(h.From))))
+				}
 			}
 			continue
 		}
@@ -259,6 +264,12 @@ func (m *machine) wakeAt() time.Time {
 		earliest(in.Deadline)
 	}
 	return at
+}
+
+// lookAgain is how soon a saga that waits for a hold looks whether it has ended, which nobody tells it: after a quarter of the time
+// that it has lasted, within 10 s to 5 min. A pause ends with a resume, which does tell.
+func lookAgain(held time.Duration) time.Duration {
+	return min(max(held/4, 10*time.Second), 5*time.Minute)
 }
 
 func (m *machine) stepWake(i int) time.Time {

@@ -42,6 +42,9 @@ type World struct {
 	// External: the effects are outside the barrier's database, so commands are claimed first; "ask": the provider can be asked
 	// what became of a claim, "mute": it cannot.
 	External string
+	// Circles says why free moves may go round and round in this world, until one of them that could come at any time does; empty:
+	// they must not.
+	Circles string
 	// WhatIf asks Decide in each instance about every event of the transition table, whether it can come by then or not.
 	WhatIf bool
 }

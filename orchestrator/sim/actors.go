@@ -2,24 +2,38 @@ package sim
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"hash/fnv"
+	"math/rand/v2"
 	"time"
 
 	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/saga"
 	"github.com/skaldhq/skald/participants"
 	"github.com/skaldhq/skald/participants/wire"
 )
 
-// actors are the participants: the SDK with its barrier in memory, and a ledger of what they did.
+var participantNames = [...]string{"alpha", "beta", "gamma"}
+
+// actors are the participants: the SDK with its barrier in memory, an outside provider, and a ledger of what they did.
 type actors struct {
-	w      *world
-	byName map[string]*participants.Participant
-	ledger map[effectKey]*effect
-	nextID uint64
-	honest bool
+	w        *world
+	rng      *rand.Rand
+	ring     *wire.Keyring // of the engine: a lie may carry a token that fits
+	byName   map[string]*participants.Participant
+	ledger   map[effectKey]*effect
+	provider map[wire.ID]*providerCall // by idempotency key
+	said     map[string]*said          // replies by ce_id
+	asked    map[effectKey][]wire.Command
+	downTill map[string]time.Time
+	current  *delivery // whose coroutine runs
+	open     map[*delivery]bool
+	openRows map[effectKey]int // deliveries that are kept open, by step
+	moods    moods
+	nextID   uint64
+	honest   bool
 }
+
+// moods are the shares of steps that a seed's participants take in an unusual way.
+type moods struct{ reject, retriableReject, undoReject, undoBroken float64 }
 
 type effectKey struct {
 	saga wire.ID
@@ -30,16 +44,31 @@ type effectKey struct {
 type effect struct{ done, undone int }
 
 func newActors(w *world) *actors {
-	a := &actors{w: w, byName: map[string]*participants.Participant{}, ledger: map[effectKey]*effect{}}
-	for _, name := range []string{"alpha", "beta", "gamma"} {
-		p := participants.New(name, &participants.Memory{NoWait: true}, participants.Config{Bare: true, Now: func() time.Time { return w.now }, NewID: a.newID})
-		p.Handle("Do.v1", a.execute, nil)
-		p.Handle("Undo.v1", nil, a.compensate)
-		a.byName[name] = p
+	a := &actors{
+		w: w, rng: rand.New(rand.NewPCG(w.opt.Seed, 21)), ring: w.kafka.ring,
+		byName: map[string]*participants.Participant{}, ledger: map[effectKey]*effect{}, provider: map[wire.ID]*providerCall{},
+		said: map[string]*said{}, asked: map[effectKey][]wire.Command{}, downTill: map[string]time.Time{},
+		open: map[*delivery]bool{}, openRows: map[effectKey]int{},
+	}
+	a.moods = moods{reject: 0.16 * a.rng.Float64(), retriableReject: 0.06 * a.rng.Float64(), undoReject: 0.1 * a.rng.Float64(), undoBroken: 0.1 * a.rng.Float64()}
+	for _, name := range participantNames {
+		a.byName[name] = a.participant(name)
 	}
 	return a
 }
 
+func (a *actors) participant(name string) *participants.Participant {
+	barrier := &waitingBarrier{a: a, inner: &participants.Memory{NoWait: true}}
+	p := participants.New(name, barrier, participants.Config{Bare: true, Now: func() time.Time { return a.w.now }, NewID: a.newID})
+	p.Handle("Do.v1", a.execute, nil)
+	p.Handle("Undo.v1", nil, a.compensate)
+	p.HandleExternal("Call.v1", participants.External{Execute: a.call, Ask: a.ask})
+	p.HandleExternal("UndoCall.v1", participants.External{Compensate: a.undoCall, Ask: a.ask})
+	p.HandleExternal("Ask.v1", participants.External{Ask: a.ask})
+	return p
+}
+
+// newID makes the id of a reply.
 func (a *actors) newID() wire.ID {
 	a.nextID++
 	var id wire.ID
@@ -49,97 +78,117 @@ func (a *actors) newID() wire.ID {
 	return id
 }
 
-func (a *actors) heal() { a.honest = true }
+// heal begins the second phase: nobody lies or is down any more.
+func (a *actors) heal() {
+	a.honest = true
+	clear(a.downTill)
+}
+
+// stop ends the coroutines of what is still open.
+func (a *actors) stop() {
+	for d := range a.open {
+		d.drop()
+	}
+}
 
 // of is the ledger's line of a step.
-func (a *actors) of(saga wire.ID, step string) *effect {
-	key := effectKey{saga, step}
+func (a *actors) of(id wire.ID, step string) *effect {
+	key := effectKey{id, step}
 	if a.ledger[key] == nil {
 		a.ledger[key] = &effect{}
 	}
 	return a.ledger[key]
 }
 
-// mood is how the participant takes a step of a saga: the same for every attempt.
-func (a *actors) mood(c *wire.Command, what string) float64 {
-	h := fnv.New64a()
-	fmt.Fprintf(h, "%d %s %s %s", a.w.opt.Seed, c.SagaID, c.Step, what)
-	return float64(h.Sum64()%10_000) / 10_000
+// hits is the world's, in the first phase.
+func (a *actors) hits(f Fault) bool { return !a.honest && a.w.hits(f) }
+
+// mood is how the participant takes a step of a saga, in [0, 1): the same for every attempt.
+func (a *actors) mood(c *wire.Command, what byte) float64 {
+	h := mix(a.w.opt.Seed + uint64(what))
+	for _, b := range c.SagaID {
+		h = (h ^ uint64(b)) * 0x100000001b3
+	}
+	for i := range len(c.Step) {
+		h = (h ^ uint64(c.Step[i])) * 0x100000001b3
+	}
+	return unit(mix(h))
 }
 
-func (a *actors) execute(_ context.Context, req *participants.Request) (participants.Result, error) {
-	if a.mood(req.Command, "reject") < rejectShare && req.Step != "ship" {
-		return participants.Reject("no", "this one is refused")
-	}
-	if !a.honest && a.w.hits(FaultParticipantFails) {
-		return participants.Fail("broken", "try again")
-	}
-	e := a.of(req.SagaID, req.Step)
-	req.Tx.(*participants.MemoryEffects).OnCommit(func() { e.done++ })
-	return participants.Succeed(json.RawMessage(`{"by":"` + req.Step + `"}`))
-}
-
-const rejectShare = 0.08
-
-func (a *actors) compensate(_ context.Context, req *participants.Request) (participants.Result, error) {
-	if a.mood(req.Command, "undo") < 0.03 {
-		return participants.Reject("stays", "this one cannot be undone")
-	}
-	if !a.honest && a.w.hits(FaultParticipantFails) {
-		return participants.Fail("broken", "try again")
-	}
-	e := a.of(req.SagaID, req.Step)
-	req.Tx.(*participants.MemoryEffects).OnCommit(func() { e.undone++ })
-	return participants.Succeed(nil)
+// step is what the definition says of the command's step.
+func (a *actors) step(c *wire.Command) *saga.Step {
+	def := a.w.people.plan(c.Tenant, c.SagaType, c.SagaVersion).def
+	return &def.Steps[def.StepIndex(c.Step)]
 }
 
 // deliver hands a command over after a while; its participant may die before it answers and then gets it again.
 func (a *actors) deliver(r orchestrator.Record) {
-	w := a.w
-	delay := time.Duration(w.sched.IntN(5000)) * time.Microsecond
-	if w.hits(FaultDeliveryLate) {
-		delay += time.Duration(w.sched.IntN(20_000)) * time.Millisecond
+	delay := time.Duration(a.rng.IntN(5000)) * time.Microsecond
+	if a.hits(FaultDeliveryLate) {
+		delay += time.Duration(a.rng.IntN(20_000)) * time.Millisecond
 	}
-	w.after(delay, func() { a.answer(r) })
+	a.w.after(delay, func() { a.arrive(r) })
 }
 
-func (a *actors) answer(r orchestrator.Record) {
+// arrive has a command answered, at once or over a while.
+func (a *actors) arrive(r orchestrator.Record) {
 	w := a.w
-	if w.hits(FaultDiesBefore) {
-		a.deliver(r)
-		return
-	}
-	record := wire.Record{Topic: r.Topic, Key: r.Key, Value: r.Value}
-	for _, h := range r.Headers {
-		record.Headers = append(record.Headers, wire.Header(h))
-	}
-	c, err := wire.DecodeCommand(record)
+	c, err := wire.DecodeCommand(wireRecord(r))
 	if err != nil {
 		w.violate("world", "a command cannot be read: %v", err)
 		return
 	}
-	reply, err := a.byName[c.Participant].Answer(context.Background(), &c, func(context.Context, wire.Reply) {})
-	if err != nil {
-		w.violate("world", "the participant does not answer %s: %v", c.Step, err)
+	if till := a.downTill[c.Participant]; w.now.Before(till) {
+		w.after(till.Sub(w.now), func() { a.deliver(r) })
 		return
 	}
-	w.note("answer", c.Step, string(c.Verb), string(reply.Outcome))
-	switch {
-	case w.hits(FaultDiesAfter):
+	if a.hits(FaultParticipantDown) {
+		a.downTill[c.Participant] = w.now.Add(time.Duration(5+a.rng.IntN(60)) * time.Second)
 		a.deliver(r)
 		return
-	case !a.honest && w.hits(FaultSilent):
+	}
+	if a.hits(FaultDiesBefore) {
+		a.deliver(r)
 		return
 	}
-	times := 1
-	if w.hits(FaultReplyTwice) {
-		times = 2
+	w.oracle.received(&c)
+	key := effectKey{c.SagaID, c.Step}
+	a.asked[key] = append(a.asked[key], c)
+	d := &delivery{a: a, record: r, command: c, key: key}
+	keep, beats := a.hits(FaultKeepsOpen), a.hits(FaultHeartbeats)
+	if keep || beats || a.openRows[key] > 0 {
+		a.keepOpen(d, keep, beats)
+		return
 	}
-	for range times {
-		delay := time.Duration(w.sched.IntN(3000)) * time.Microsecond
-		if w.hits(FaultReplyLate) {
-			delay += time.Duration(w.sched.IntN(15_000)) * time.Millisecond
-		}
-		w.after(delay, func() { w.kafka.reply(reply.Record("skald.replies")) })
+	d.answer(nil)
+	a.answered(d)
+}
+
+// answered sends the reply, unless the participant dies first or keeps silent.
+func (a *actors) answered(d *delivery) {
+	w := a.w
+	if d.err != nil {
+		w.violate("world", "the participant does not answer %s: %v", d.command.Step, d.err)
+		return
 	}
+	w.note("answer", d.command.Step, string(d.command.Verb), string(d.reply.Outcome))
+	switch {
+	case a.hits(FaultDiesAfter):
+		a.deliver(d.record)
+	case a.hits(FaultSilent):
+	default:
+		a.say(&d.command, d.reply)
+	}
+}
+
+func (d *delivery) answer(beat func(context.Context, wire.Reply)) {
+	d.reply, d.err = d.a.byName[d.command.Participant].Answer(context.Background(), &d.command, beat)
+}
+
+func wireRecord(r orchestrator.Record) wire.Record {
+	record := wire.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: make([]wire.Header, len(r.Headers))}
+	for i, h := range r.Headers {
+		record.Headers[i] = wire.Header(h)
+	}
+	return record
 }

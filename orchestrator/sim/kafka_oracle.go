@@ -229,7 +229,7 @@ func (o *brokerOracle) changes(e *entry, d *orchestrator.Delivery) string {
 	if d.Reply.Outcome == saga.ReplyInProgress && o.writes[d.Saga] > e.handed {
 		return "" // a heartbeat leaves no fact
 	}
-	decision, err := saga.Decide(o.w.people.defs[in.Saga], *in, saga.Event{ID: d.ID, Body: d.Reply, Env: saga.Env{At: o.w.now, Jitter: 0.5}})
+	decision, err := saga.Decide(o.w.people.plan(in.Tenant, in.Saga, in.Version).def, *in, saga.Event{ID: d.ID, Body: d.Reply, Env: saga.Env{At: o.w.now, Jitter: 0.5}})
 	switch {
 	case err != nil:
 		return "it is not in quarantine: " + err.Error()
@@ -250,8 +250,11 @@ func (o *brokerOracle) offsetMoved(p *partitionLog, partition int, to int64) {
 }
 
 // judge says what is wrong at the end: a committed record that is in no topic, and of which its saga does not say that it cannot
-// be (S6).
+// be (S6), and replies that nobody deals with (L5).
 func (o *brokerOracle) judge() {
+	if n := o.w.kafka.unread(); n > 0 {
+		o.w.violate("L5", "%d replies are dealt with by nobody", n)
+	}
 	seen := map[commandName]bool{}
 	for _, p := range o.order {
 		if p.appended {

@@ -52,13 +52,28 @@ const (
 	FaultTopicAnew      Fault = "topic made anew" // the reply topic, empty
 
 	// Of participants.
-	FaultReplyTwice       Fault = "reply twice"             // a participant answers twice
-	FaultDiesBefore       Fault = "participant dies before" // before its transaction
-	FaultDiesAfter        Fault = "participant dies after"  // between its effect and its reply
-	FaultSilent           Fault = "participant is silent"   // an answer never comes
-	FaultParticipantFails Fault = "participant fails"       // answers failed
-	FaultDeliveryLate     Fault = "delivery late"           // a command arrives up to 20 s late
-	FaultReplyLate        Fault = "reply late"              // a reply arrives up to 15 s late
+	FaultReplyTwice       Fault = "reply twice"                 // a participant answers twice
+	FaultDiesBefore       Fault = "participant dies before"     // before its transaction
+	FaultDiesAfter        Fault = "participant dies after"      // between its effect and its reply
+	FaultSilent           Fault = "participant is silent"       // an answer never comes
+	FaultParticipantFails Fault = "participant fails"           // answers failed
+	FaultDeliveryLate     Fault = "delivery late"               // a command arrives up to 20 s late
+	FaultReplyLate        Fault = "reply late"                  // a reply arrives up to 15 s late
+	FaultReplyVeryLate    Fault = "reply very late"             // a reply arrives 2 to 22 minutes late
+	FaultParticipantDown  Fault = "participant down"            // it takes nothing for 5 to 65 s
+	FaultKeepsOpen        Fault = "old delivery kept open"      // its transaction stays open while others of its step arrive
+	FaultDiesOpen         Fault = "participant dies open"       // within that transaction, or between a provider's effect and its claim
+	FaultHeartbeats       Fault = "heartbeats"                  // it says that it is at it
+	FaultAnswersUnknown   Fault = "answers unknown"             // to an execute or a compensate
+	FaultRetryAfter       Fault = "retry after"                 // with failed
+	FaultBadOutput        Fault = "bad output"                  // one that breaks `returns`
+	FaultProviderUnsure   Fault = "provider unsure"             // it cannot say what became of a call
+	FaultLieFlip          Fault = "lie: the other outcome"      // a participant answers the opposite of what is so
+	FaultLieTwice         Fault = "lie: both outcomes"          // a second answer contradicts the first
+	FaultLieForged        Fault = "lie: an answer nobody asked" // of another step, verb, edition or attempt, with a token that fits
+	FaultTokenForged      Fault = "lie: a token that fits not"  // an answer for what it has no token for
+	FaultHold             Fault = "hold"                        // operators stop something for up to 41 s
+	FaultHoldLong         Fault = "hold of 16 minutes"          // so that attention is raised
 )
 
 // kinds are all faults, each with its mean chance at one opportunity of a seed that has it at all.
@@ -92,6 +107,21 @@ var kinds = []struct {
 	{FaultParticipantFails, 0.2},
 	{FaultDeliveryLate, 0.1},
 	{FaultReplyLate, 0.1},
+	{FaultReplyVeryLate, 0.002},
+	{FaultParticipantDown, 0.01},
+	{FaultKeepsOpen, 0.06},
+	{FaultDiesOpen, 0.4},
+	{FaultHeartbeats, 0.04},
+	{FaultAnswersUnknown, 0.03},
+	{FaultRetryAfter, 0.3},
+	{FaultBadOutput, 0.03},
+	{FaultProviderUnsure, 0.4},
+	{FaultLieFlip, 0.01},
+	{FaultLieTwice, 0.02},
+	{FaultLieForged, 0.03},
+	{FaultTokenForged, 0.05},
+	{FaultHold, 0.3},
+	{FaultHoldLong, 0.1},
 	{FaultKillAll, 0.02},
 	{FaultFreeze, 0.05},
 	{FaultDrain, 0.05},

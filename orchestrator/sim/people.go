@@ -3,159 +3,141 @@ package sim
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/skaldhq/skald/orchestrator"
-	"github.com/skaldhq/skald/orchestrator/definition"
 	"github.com/skaldhq/skald/orchestrator/saga"
+	"github.com/skaldhq/skald/participants/wire"
 )
 
 // people are the clients and the operators.
 type people struct {
-	w     *world
-	defs  map[string]*saga.Definition
-	acked map[string]saga.ID // what a client was told, by idempotency key (S1, S2)
-	calm  bool
+	w        *world
+	rng      *rand.Rand
+	tenants  []string
+	chosen   [][]*plan // versions of one name stand together
+	plans    map[planKey]*plan
+	requests []*request
+	byID     map[string]*request  // by request id
+	known    map[idemKey]*request // the first that was answered with a saga, by Idempotency-Key (S2)
+	sagas    []sagaRef            // in the order in which clients were told of them
+	acts     int                  // so many were asked for
+	tries    int                  // so often starts were sent
+	resolves bool                 // somebody resolves in the second phase what is suspended
+	calm     bool
+}
+
+type planKey struct {
+	tenant, name string
+	version      int
+}
+
+type idemKey struct{ tenant, key string }
+
+// sagaRef is a saga as people know it.
+type sagaRef struct {
+	tenant string
+	id     saga.ID
 }
 
 func newPeople(w *world) *people {
-	return &people{w: w, defs: map[string]*saga.Definition{}, acked: map[string]saga.ID{}}
+	p := &people{w: w, rng: rand.New(rand.NewPCG(w.opt.Seed, 22)), tenants: []string{"default"}, plans: map[planKey]*plan{}, byID: map[string]*request{}, known: map[idemKey]*request{}}
+	if p.rng.IntN(3) == 0 {
+		p.tenants = append(p.tenants, "acme")
+	}
+	p.resolves = p.rng.IntN(3) > 0
+	p.chosen = pool.choose(p.rng)
+	return p
 }
 
-var plans = []string{`
-saga: line
-version: 1
-key: input.id
-deadline: 2m
-defaults: {timeout: 2s, retry: {max_attempts: 3, initial: 100ms, multiplier: 2, max: 5s, jitter: 0.2}}
-steps:
-  - {name: one, participant: alpha, command: Do.v1, compensation: {command: Undo.v1}}
-  - {name: two, participant: beta, command: Do.v1, compensation: {command: Undo.v1}}
-  - {name: gate, participant: alpha, command: Do.v1, kind: pivot}
-  - {name: ship, participant: gamma, command: Do.v1, kind: retriable}
-`, `
-saga: fork
-version: 1
-defaults: {timeout: 1s, retry: {max_attempts: 2, initial: 100ms, multiplier: 2, max: 5s, jitter: 0}}
-steps:
-  - {name: root, participant: alpha, command: Do.v1, compensation: {command: Undo.v1}}
-  - {name: left, participant: beta, command: Do.v1, after: [root], compensation: {command: Undo.v1}}
-  - {name: right, participant: gamma, command: Do.v1, after: [root], probe: Ask.v1, compensation: {command: Undo.v1}}
-  - {name: look, participant: alpha, command: Do.v1, after: [root], effect: none}
-  - {name: join, participant: beta, command: Do.v1, after: [left, right, look], compensation: {command: Undo.v1}}
-`}
-
+// registerDefinitions registers the first version of everything; the second ones come while the world runs.
 func (p *people) registerDefinitions() {
-	for _, src := range plans {
-		source, err := definition.ReadSource("plan.yaml", []byte(src))
-		if err != nil {
-			panic(err)
-		}
-		def := source.Definition
-		p.defs[def.Name] = def
-		if _, err := p.w.store.PutDefinition(context.Background(), orchestrator.DefinitionRow{
-			Tenant: "default", Name: def.Name, Version: def.Version,
-			State: orchestrator.DefinitionActive, Hash: def.Hash, Content: source.JSON, Source: []byte(src),
-		}, orchestrator.Audit{Tenant: "default", Actor: "sim", Action: "definition.put", Reason: "sim"}); err != nil {
-			panic(err)
+	for _, versions := range p.chosen {
+		for _, tenant := range p.tenants {
+			p.register(tenant, versions[0])
 		}
 	}
+}
+
+func (p *people) register(tenant string, plan *plan) {
+	def := plan.def
+	p.plans[planKey{tenant, def.Name, def.Version}] = plan
+	if _, err := p.w.store.PutDefinition(context.Background(), orchestrator.DefinitionRow{
+		Tenant: tenant, Name: def.Name, Version: def.Version,
+		State: orchestrator.DefinitionActive, Hash: def.Hash, Content: json.RawMessage(plan.source), Source: plan.source,
+	}, audit(tenant, "definition.put")); err != nil {
+		panic(err)
+	}
+}
+
+func audit(tenant, action string) orchestrator.Audit {
+	return orchestrator.Audit{Tenant: tenant, Actor: "sim", Action: action, Reason: "sim"}
+}
+
+// plan is what a saga was started with; nil where the tenant has none of that name and version.
+func (p *people) plan(tenant, name string, version int) *plan {
+	return p.plans[planKey{tenant, name, version}]
+}
+
+// someSaga is any saga that a client knows of; zero: none yet.
+func (p *people) someSaga() wire.ID {
+	if len(p.sagas) == 0 {
+		return wire.ID{}
+	}
+	return wire.ID(p.sagas[p.rng.IntN(len(p.sagas))].id)
 }
 
 // script plans what clients and operators do in the first phase.
 func (p *people) script() {
 	n := p.w.opt.Sagas
 	if n == 0 {
-		n = 1 + p.w.script.IntN(8)
+		n = 1 + p.rng.IntN(8)
 	}
 	for i := range n {
-		name := "line"
-		if p.w.script.IntN(2) == 0 {
-			name = "fork"
+		r := p.draw(i)
+		p.requests = append(p.requests, r)
+		p.w.after(p.within(10_000), func() { p.start(r) })
+	}
+	if p.w.opt.Sagas == 0 {
+		p.repeat()
+	}
+	for range n + p.rng.IntN(2*n+1) {
+		p.w.after(p.within(60_000), p.operate)
+	}
+	for _, versions := range p.chosen {
+		for _, next := range versions[1:] {
+			p.w.after(p.within(12_000), func() {
+				for _, tenant := range p.tenants {
+					p.register(tenant, next)
+				}
+			})
 		}
-		key := fmt.Sprintf("client-%d", i)
-		input := json.RawMessage(fmt.Sprintf(`{"id": "order-%d"}`, i))
-		p.w.after(time.Duration(p.w.script.IntN(10_000))*time.Millisecond, func() { p.start(key, name, input) })
-		for range p.w.script.IntN(4) {
-			p.w.after(time.Duration(p.w.script.IntN(60_000))*time.Millisecond, func() { p.operate(key) })
-		}
+	}
+	p.planHolds()
+}
+
+// within is a time from now of less than so many milliseconds.
+func (p *people) within(ms int) time.Duration {
+	return time.Duration(p.rng.IntN(ms)) * time.Millisecond
+}
+
+// heal begins the second phase: what people stopped goes on, and somebody may look after what needs a person.
+func (p *people) heal() {
+	p.calm = true
+	p.w.after(5*time.Second, p.unpause)
+	if p.resolves {
+		p.w.after(5*time.Second, p.resolve)
 	}
 }
 
-func (p *people) heal() { p.calm = true }
-
-// start asks some replica, and another one until it is told an answer: the Idempotency-Key makes that harmless.
-func (p *people) start(key, name string, input json.RawMessage) {
-	if _, ok := p.acked[key]; ok {
-		return
-	}
-	again := func() { p.w.after(3*time.Second, func() { p.start(key, name, input) }) }
-	r := p.w.replicas[p.w.script.IntN(len(p.w.replicas))]
-	if r.away() {
-		again()
-		return
-	}
-	again() // whatever becomes of this one; it does nothing once the answer is there
-	err := r.engine.OfferStart(context.Background(), orchestrator.StartRequest{Tenant: "default", Saga: name, Input: input, IdempotencyKey: key, By: "client"},
-		func(s orchestrator.Started, err error) {
-			if err != nil {
-				return
-			}
-			if known, ok := p.acked[key]; ok && known != s.ID {
-				p.w.violate("S2", "two sagas for one Idempotency-Key: %s and %s", known, s.ID)
-			}
-			p.acked[key] = s.ID
-			if p.w.oracle.folded[s.ID] == nil {
-				p.w.violate("S1", "a start was answered before it was committed: %s", s.ID)
-			}
-		})
-	var overloaded *orchestrator.OverloadedError
-	if err != nil && !errors.Is(err, orchestrator.ErrStopping) && !errors.As(err, &overloaded) {
-		p.w.violate("world", "a start is refused: %v", err)
-	}
-}
-
-// operate does something to a saga, wise or not.
-func (p *people) operate(key string) {
-	id, ok := p.acked[key]
-	r := p.w.replicas[p.w.script.IntN(len(p.w.replicas))]
-	actions := []saga.Action{saga.ActionCancel, saga.ActionPause, saga.ActionRetry, saga.ActionCancel}
-	act := saga.Acted{Action: actions[p.w.script.IntN(len(actions))], Reason: "sim", By: "operator"}
-	if !ok || r.away() {
-		return
-	}
-	if act.Action == saga.ActionRetry {
-		act.Step = "two"
-		if p.w.oracle.folded[id].Saga == "fork" {
-			act.Step = "join"
+// replica is one that lives, or nil.
+func (p *people) replica() *replica {
+	first := p.rng.IntN(len(p.w.replicas))
+	for i := range p.w.replicas {
+		if r := p.w.replicas[(first+i)%len(p.w.replicas)]; !r.away() {
+			return r
 		}
 	}
-	p.act(r, id, act)
-	if act.Action == saga.ActionPause {
-		p.resume(id)
-	}
-}
-
-func (p *people) act(r *replica, id saga.ID, act saga.Acted) {
-	p.w.note("act", string(act.Action), id.String())
-	_ = r.engine.OfferAct(orchestrator.ActRequest{Tenant: "default", ID: id, Act: act}, func(orchestrator.Acted, error) {})
-}
-
-// resume ends a pause sooner or later, whoever is alive by then.
-func (p *people) resume(id saga.ID) {
-	p.w.after(time.Duration(1+p.w.script.IntN(30))*time.Second, func() {
-		in := p.w.oracle.folded[id]
-		if in == nil || in.Pause == nil || in.Status.Terminal() {
-			return
-		}
-		for _, r := range p.w.replicas {
-			if !r.away() {
-				p.act(r, id, saga.Acted{Action: saga.ActionResume, Reason: "sim", By: "operator"})
-				break
-			}
-		}
-		p.resume(id)
-	})
+	return nil
 }

@@ -37,10 +37,10 @@ type Report struct {
 	Trace     uint64 // two runs of one seed have the same
 
 	Hits     []Hit                 // the faults that happened, in order
-	Faults   map[Fault]int         // how often each kind happened
-	Chances  map[Fault]int         // how often each kind could have
+	Faults   map[Fault]Count       // of the opportunities
 	Outcomes map[string]int        // sagas by how they ended
-	Points   map[string]int        // kills by the port at which they struck
+	Points   map[string]int        // kills by the port, or the named point, at which they struck
+	Ports    map[string]int        // calls by port
 	Drains   map[string]int        // by how they ended
 	Crashed  int                   // of Options.Crash, how many happened
 	AtPoints map[crashpoint.At]int // where Options.Crash is given: how often a process was at a point, with a saga in a phase
@@ -80,7 +80,7 @@ func newWorld(opt Options) *world {
 	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(opt.Seed, n)) }
 	w := &world{
 		opt: opt, now: epoch, sched: stream(1), draw: stream(3), script: stream(4), nemesis: newNemesis(opt), trace: newTrace(opt.Notes),
-		report: Report{Seed: opt.Seed, Outcomes: map[string]int{}, Points: map[string]int{}, Drains: map[string]int{}},
+		report: Report{Seed: opt.Seed, Outcomes: map[string]int{}, Points: map[string]int{}, Ports: map[string]int{}, Drains: map[string]int{}},
 	}
 	w.database = newDatabase(w)
 	w.store = w.database.store
@@ -121,7 +121,7 @@ func (w *world) run() {
 	}
 	w.people.script()
 	w.weather()
-	w.crashes.roll()
+	w.crashes.unrest()
 	w.until(w.now.Add(time.Duration(20+w.script.IntN(100))*time.Second), w.oracle.quiet)
 	w.heal()
 	w.until(w.now.Add(30*time.Minute), w.oracle.quiet)
@@ -133,16 +133,17 @@ func (w *world) run() {
 			r.stop("end")
 		}
 	}
+	w.actors.stop()
 }
 
 func (w *world) summarize() {
 	r := &w.report
 	r.PortCalls, r.Virtual, r.Trace = w.calls, w.now.Sub(epoch), w.trace.hash
 	r.Hits, r.Notes = w.nemesis.hit, w.trace.notes()
-	r.Faults, r.Chances = map[Fault]int{}, map[Fault]int{}
+	r.Faults = map[Fault]Count{}
 	for f, s := range w.nemesis.states {
 		if s.seen > 0 {
-			r.Faults[f], r.Chances[f] = s.hits, int(s.seen)
+			r.Faults[f] = Count{s.hits, int(s.seen)}
 		}
 	}
 }

@@ -56,6 +56,14 @@ func newOracle(w *world) *oracle {
 	}
 }
 
+// saga is a saga as it is stored; nil: there is none.
+func (o *oracle) saga(id saga.ID) *saga.Instance {
+	if t := o.tracks[id]; t != nil {
+		return &t.in
+	}
+	return nil
+}
+
 // liedTo notes that a participant has lied to a saga: it is held to what does not rest on the word of participants.
 func (o *oracle) liedTo(id wire.ID) { o.lied[saga.ID(id)] = true }
 

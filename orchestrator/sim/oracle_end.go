@@ -170,7 +170,7 @@ func (o *oracle) explained(t *track, a saga.Attention) bool {
 	case saga.AttentionUndoFailed:
 		return live && s.Status == saga.UndoFailed
 	case saga.AttentionLateEffect:
-		return s.Effect == saga.EffectCertain || lied
+		return s.Effect == saga.EffectCertain || track.late || lied
 	case saga.AttentionConflict:
 		return lied || s.Disputed
 	case saga.AttentionBarrier:

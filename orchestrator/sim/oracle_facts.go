@@ -17,6 +17,7 @@ type stepTrack struct {
 	failed   bool // it failed to be undone
 	anomaly  bool
 	operator bool // a person settled it
+	late     bool // its effect became certain where none was expected
 	legs     [2]legTrack
 }
 
@@ -157,6 +158,7 @@ func (o *oracle) forward(t *track, f *saga.Fact, i int, s *stepTrack) {
 		s.open = false
 	case saga.EffectChanged:
 		s.anomaly = s.anomaly || f.Anomaly
+		s.late = s.late || f.Effect == saga.EffectCertain
 	case saga.ReplyConflict:
 		if !o.lied[t.id] && !f.Disputed {
 			o.breach("S8", t, f, "honest participants are said to contradict themselves")

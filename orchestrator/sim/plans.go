@@ -66,6 +66,7 @@ func compilePlan(src []byte, payload, undo []payloadKind) *plan {
 	if err != nil {
 		panic("a plan of the simulation is wrong: " + err.Error() + "\n" + string(src))
 	}
+	compiled.Store(string(source.JSON), source.Definition) // what replicas then read
 	p := &plan{def: source.Definition, source: source.JSON, payload: payload, undo: undo}
 	if payload == nil { // those fixed have no payloads of their own
 		p.payload, p.undo = make([]payloadKind, len(p.def.Steps)), make([]payloadKind, len(p.def.Steps))

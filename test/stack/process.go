@@ -102,6 +102,9 @@ func (p *Process) signal(sig syscall.Signal) {
 // Interrupt asks it to end, as Ctrl-C does.
 func (p *Process) Interrupt() { p.signal(syscall.SIGINT) }
 
+// Terminate asks it to end, as whoever deploys does.
+func (p *Process) Terminate() { p.signal(syscall.SIGTERM) }
+
 // Kill ends it as a crash would, and returns when it is gone.
 func (p *Process) Kill() {
 	p.signal(syscall.SIGKILL)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/skaldhq/skald/api/client"
 	"github.com/skaldhq/skald/bench/load"
+	"github.com/skaldhq/skald/participants/wire"
 )
 
 // drainLimit is how long a round waits for its last sagas.
@@ -19,11 +20,12 @@ const drainLimit = 30 * time.Second
 type engine struct {
 	s            *settings
 	kafka        string
+	topics       wire.Topics
 	base, admin  string
 	server       *process
 	participants *process
 	ready        time.Duration
-	costs        *costs // nil: not taken
+	costs        *costs // nil: it did not come so far
 	sagas        int64  // accepted so far
 	dropDatabase func()
 }
@@ -34,7 +36,7 @@ func startEngine(ctx context.Context, s *settings, p programs, sv *servers) (_ *
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{s: s, kafka: sv.kafka, dropDatabase: drop}
+	e := &engine{s: s, kafka: sv.kafka, topics: sv.topics(), dropDatabase: drop}
 	defer func() {
 		if err != nil {
 			e.stop()
@@ -51,6 +53,7 @@ func startEngine(ctx context.Context, s *settings, p programs, sv *servers) (_ *
 	e.base, e.admin = "http://"+web, "http://"+admin
 	env := []string{
 		"SKALD_DATABASE_URL=" + dsn, "SKALD_KAFKA_BROKERS=" + sv.kafka, "SKALD_HTTP_ADDR=" + web, "SKALD_ADMIN_ADDR=" + admin, "SKALD_LOG_LEVEL=warn",
+		"SKALD_TOPICS_PREFIX=" + e.topics.Prefix, "SKALD_KAFKA_GROUP=" + e.topics.Prefix + "skald",
 	}
 	for _, args := range [][]string{{"migrate", "up"}, {"topics", "ensure"}} {
 		cmd := exec.CommandContext(ctx, p.skald, args...)
@@ -59,10 +62,8 @@ func startEngine(ctx context.Context, s *settings, p programs, sv *servers) (_ *
 			return nil, fmt.Errorf("skald %v: %w\n%s", args, err, out)
 		}
 	}
-	if s.has(partCost) {
-		if e.costs, err = newCosts(ctx, sv, dsn, "bench.commands", "skald.replies", eventsTopic); err != nil {
-			return nil, err
-		}
+	if e.costs, err = newCosts(ctx, sv, dsn, e.topics.Commands("bench"), e.topics.Replies(), e.topics.Events()); err != nil {
+		return nil, err
 	}
 	return e, e.startProcesses(ctx, p, env)
 }
@@ -83,14 +84,12 @@ func (e *engine) startProcesses(ctx context.Context, p programs, env []string) (
 	if _, _, err := c.PutDefinition(ctx, "three-steps", 1, []byte(plan), true); err != nil {
 		return fmt.Errorf("register the definition: %w", err)
 	}
-	if e.participants, err = start(e.s, "participants", nil, p.self, "participants", e.kafka); err != nil {
+	if e.participants, err = start(e.s, "participants", nil, p.self, "participants", e.kafka, e.topics.Prefix); err != nil {
 		return err
 	}
-	if e.costs != nil {
-		e.costs.runs(orchestratorProcess, e.server.pid())
-		e.costs.runs(participantsProcess, e.participants.pid())
-		e.costs.runs(driverProcess, os.Getpid())
-	}
+	e.costs.runs(orchestratorProcess, e.server.pid())
+	e.costs.runs(participantsProcess, e.participants.pid())
+	e.costs.runs(driverProcess, os.Getpid())
 	return nil
 }
 
@@ -115,22 +114,20 @@ func (e *engine) stop() {
 func (e *engine) drive(ctx context.Context, cfg load.Config, post *poster) (load.Result, sample, error) {
 	defer post.close()
 	cfg.Start, cfg.WarmUp, cfg.Duration, cfg.Drain = post.start, e.s.warmUp, e.s.measure, drainLimit
-	cfg.Watch = watchEvents(e.kafka)
+	cfg.Watch = watchEvents(e.kafka, e.topics.Events())
 	var a, b snapshot
 	var early, late engineMetrics
 	var failed error
-	if e.costs != nil {
-		note := func(snap *snapshot, metrics *engineMetrics) {
-			var err error
-			if *metrics, err = scrape(ctx, e.admin+"/metrics"); err == nil {
-				*snap, err = e.costs.take(ctx)
-			}
-			if err != nil && failed == nil {
-				failed = err
-			}
+	note := func(snap *snapshot, metrics *engineMetrics) {
+		var err error
+		if *metrics, err = scrape(ctx, e.admin+"/metrics"); err == nil {
+			*snap, err = e.costs.take(ctx)
 		}
-		cfg.Begin, cfg.End = func() { note(&a, &early) }, func() { note(&b, &late) }
+		if err != nil && failed == nil {
+			failed = err
+		}
 	}
+	cfg.Begin, cfg.End = func() { note(&a, &early) }, func() { note(&b, &late) }
 	r, err := load.Run(ctx, cfg)
 	e.sagas += r.Started
 	switch {
@@ -145,10 +142,8 @@ func (e *engine) drive(ctx context.Context, cfg load.Config, post *poster) (load
 	}
 	out := loaded(&r)
 	out[readyMS] = ms(e.ready)
-	if e.costs != nil {
-		out.add(e.costs.spent(a, b, float64(r.AllEnded()), runtime.NumCPU()))
-		out.add(early.between(late))
-	}
+	out.add(e.s.kept(e.costs.spent(a, b, float64(r.AllEnded()), runtime.NumCPU())))
+	out.add(e.s.kept(early.between(late)))
 	return r, out, nil
 }
 
@@ -186,7 +181,7 @@ func engineClosed(ctx context.Context, s *settings, p programs, sv *servers, inF
 		}
 		out.add(alone)
 	}
-	if e.costs == nil {
+	if !s.has(partCost) {
 		return out, nil
 	}
 	e.end()

@@ -13,11 +13,9 @@ import (
 	"github.com/skaldhq/skald/api/client"
 )
 
-const eventsTopic = "skald.events"
-
 // watchEvents learns of ends from the lifecycle events, as any system beside the engine would. The floor has none; its
 // orchestrator counts its own ends.
-func watchEvents(brokers string) func(context.Context, func(string, client.Status)) error {
+func watchEvents(brokers, topic string) func(context.Context, func(string, client.Status)) error {
 	return func(ctx context.Context, ended func(string, client.Status)) (err error) {
 		cfg := sarama.NewConfig()
 		cfg.Version = sarama.V3_6_0_0
@@ -28,16 +26,16 @@ func watchEvents(brokers string) func(context.Context, func(string, client.Statu
 			return fmt.Errorf("connect to Kafka: %w", err)
 		}
 		defer func() { err = errors.Join(err, consumer.Close()) }()
-		partitions, err := consumer.Partitions(eventsTopic)
+		partitions, err := consumer.Partitions(topic)
 		if err != nil {
-			return fmt.Errorf("look at %s: %w", eventsTopic, err)
+			return fmt.Errorf("look at %s: %w", topic, err)
 		}
 		var readers sync.WaitGroup
 		defer readers.Wait()
 		for _, partition := range partitions {
-			pc, err := consumer.ConsumePartition(eventsTopic, partition, sarama.OffsetNewest)
+			pc, err := consumer.ConsumePartition(topic, partition, sarama.OffsetNewest)
 			if err != nil {
-				return fmt.Errorf("read %s: %w", eventsTopic, err)
+				return fmt.Errorf("read %s: %w", topic, err)
 			}
 			defer pc.AsyncClose()
 			readers.Go(func() {

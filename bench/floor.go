@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -18,6 +19,12 @@ const openFloorInFlight = 1_000_000
 // floorMargin is how much longer the floor measures than it is looked at, so that it is still there at the end.
 const floorMargin = 500 * time.Millisecond
 
+// The floor's topics.
+const (
+	floorCommands = "limit-c"
+	floorReplies  = "limit-r"
+)
+
 // floor is the running floor: participants and orchestrator, each in a process of its own.
 type floor struct {
 	s            *settings
@@ -25,7 +32,7 @@ type floor struct {
 	addr         string
 	parts, orch  *process
 	listening    time.Time // since when it takes starts; its own warm-up began then
-	costs        *costs    // nil: not taken
+	costs        *costs    // nil: it did not come so far
 	dropDatabase func()
 }
 
@@ -44,10 +51,8 @@ func startFloor(ctx context.Context, s *settings, p programs, sv *servers, inFli
 	if f.addr, err = freeAddr(); err != nil {
 		return nil, err
 	}
-	if s.has(partCost) {
-		if f.costs, err = newCosts(ctx, sv, dsn, "limit-c", "limit-r"); err != nil {
-			return nil, err
-		}
+	if f.costs, err = newCosts(ctx, sv, dsn, floorCommands, floorReplies); err != nil {
+		return nil, err
 	}
 	f.flags = []string{"-pg", dsn, "-kafka", sv.kafka, "-http", f.addr, "-d", (s.measure + floorMargin).String()}
 	if f.parts, err = start(s, "floor's participants", nil, p.floor, append(f.flags, "-role", "part")...); err != nil {
@@ -61,10 +66,8 @@ func startFloor(ctx context.Context, s *settings, p programs, sv *servers, inFli
 		return nil, err
 	}
 	f.listening = time.Now()
-	if f.costs != nil {
-		f.costs.runs(orchestratorProcess, f.orch.pid())
-		f.costs.runs(participantsProcess, f.parts.pid())
-	}
+	f.costs.runs(orchestratorProcess, f.orch.pid())
+	f.costs.runs(participantsProcess, f.parts.pid())
 	return f, nil
 }
 
@@ -108,19 +111,17 @@ func floorClosed(ctx context.Context, s *settings, p programs, sv *servers, inFl
 		return nil, err
 	}
 	defer drive.kill()
-	spent := sample{}
-	if f.costs != nil {
-		f.costs.runs(driverProcess, drive.pid())
-		if spent, err = f.span(ctx); err != nil {
-			return nil, err
-		}
+	f.costs.runs(driverProcess, drive.pid())
+	spent, err := f.span(ctx)
+	if err != nil {
+		return nil, err
 	}
 	out, err := f.end(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out.add(spent)
-	if f.costs == nil {
+	out.add(s.kept(spent))
+	if !s.has(partCost) {
 		return out, nil
 	}
 	drive.kill()
@@ -176,14 +177,21 @@ func floorOpen(ctx context.Context, s *settings, p programs, sv *servers, rate i
 	post := newPoster("http://"+f.addr, posters, 0)
 	post.floor = true
 	defer post.close()
-	r, err := load.Run(ctx, load.Config{Rate: float64(rate), Start: post.start, WarmUp: floorWarmUp - time.Since(f.listening), Duration: s.measure, Drain: time.Second})
-	if err != nil {
+	f.costs.runs(driverProcess, os.Getpid())
+	var a, b snapshot
+	var failedA, failedB error
+	r, err := load.Run(ctx, load.Config{
+		Rate: float64(rate), Start: post.start, WarmUp: floorWarmUp - time.Since(f.listening), Duration: s.measure, Drain: time.Second,
+		Begin: func() { a, failedA = f.costs.take(ctx) }, End: func() { b, failedB = f.costs.take(ctx) },
+	})
+	if err = errors.Join(err, failedA, failedB); err != nil {
 		return nil, f.orch.failure(err)
 	}
 	out, err := f.end(ctx)
 	if err != nil {
 		return nil, err
 	}
+	out.add(s.kept(f.costs.spent(a, b, float64(r.AllEnded()), runtime.NumCPU())))
 	// Accepted is all that this process sees of the floor's sagas.
 	out[acceptedP50], out[acceptedP95], out[acceptedP99] = ms(r.ToEnded.P50), ms(r.ToEnded.P95), ms(r.ToEnded.P99)
 	out[sentLate], out[leftOut] = ms(r.SentLate.P99), float64(r.LeftOut)

@@ -21,11 +21,7 @@ import (
 )
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == "participants" { // the same binary, as the participants' process
-		if err := runParticipants(os.Args[2]); err != nil {
-			fmt.Fprintln(os.Stderr, "participants:", err)
-			os.Exit(1)
-		}
+	if asParticipants() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -37,6 +33,18 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// asParticipants runs this program as the participants' process where it was started as that.
+func asParticipants() bool {
+	if len(os.Args) != 4 || os.Args[1] != "participants" {
+		return false
+	}
+	if err := runParticipants(os.Args[2], os.Args[3]); err != nil {
+		fmt.Fprintln(os.Stderr, "participants:", err)
+		os.Exit(1)
+	}
+	return true
 }
 
 func run(ctx context.Context, args []string) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/skaldhq/skald/participants"
 	"github.com/skaldhq/skald/participants/kafka"
+	"github.com/skaldhq/skald/participants/wire"
 )
 
 // plan is the floor's saga in the engine's terms: three steps, one after the other, each able to be undone. A step without a
@@ -32,10 +33,10 @@ const (
 )
 
 // runParticipants answers every command at once, with the barrier in memory, as the floor's participants do.
-func runParticipants(brokers string) error {
+func runParticipants(brokers, prefix string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	p := participants.New("bench", &participants.Memory{Limit: 1_000_000}, participants.Config{})
+	p := participants.New("bench", &participants.Memory{Limit: 1_000_000}, participants.Config{Topics: wire.Topics{Prefix: prefix}})
 	succeed := func(context.Context, *participants.Request) (participants.Result, error) {
 		return participants.Succeed(json.RawMessage(`{"ok":true}`))
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/skaldhq/skald/bench/proc"
 	"github.com/skaldhq/skald/cmd/skald/embedded"
+	"github.com/skaldhq/skald/participants/wire"
 	"github.com/skaldhq/skald/test/apachekafka"
 )
 
@@ -92,6 +93,9 @@ func (s *servers) connect() (err error) {
 		return fmt.Errorf("connect to Kafka: %w", err)
 	}
 	s.stops = append(s.stops, func() { _ = s.client.Close() })
+	if !s.started {
+		s.stops = append(s.stops, s.removeTopics)
+	}
 	u, err := url.Parse(s.postgres)
 	if err != nil || u.Host == "" {
 		return errors.New("the database's URL: want one such as postgres://user@host:5432/postgres")
@@ -104,6 +108,21 @@ func (s *servers) connect() (err error) {
 		s.locate(kafkaProcess, brokers[0])
 	}
 	return nil
+}
+
+// topics are the run's own: a broker that was given may carry an installation's.
+func (s *servers) topics() wire.Topics { return wire.Topics{Prefix: "skald-bench-" + s.run + "."} }
+
+// removeTopics removes the topics of both sides from a broker that was given.
+func (s *servers) removeTopics() {
+	t := s.topics()
+	admin, err := sarama.NewClusterAdminFromClient(s.client)
+	if err != nil {
+		return // what is left is named after the benchmark
+	}
+	for _, topic := range []string{t.Commands("bench"), t.Replies(), t.Events(), t.Starts(), floorCommands, floorReplies} {
+		_ = admin.DeleteTopic(topic) // it may never have been made
+	}
 }
 
 // locate finds the server's process, where that is on this machine and somebody else than this process.

@@ -51,6 +51,18 @@ type settings struct {
 
 func (s *settings) has(part string) bool { return slices.Contains(s.parts, part) }
 
+// kept is what stays of a round's costs where the part was not asked for: whether the machine was quiet.
+func (s *settings) kept(spent sample) sample {
+	if s.has(partCost) {
+		return spent
+	}
+	out := sample{}
+	if others, known := spent[othersCPU]; known {
+		out[othersCPU] = others
+	}
+	return out
+}
+
 // levels are the numbers in flight of the closed loop.
 func (s *settings) levels() []int {
 	switch {

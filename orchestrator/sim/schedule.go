@@ -73,7 +73,6 @@ func (w *world) tell(clock int64) {
 
 // step runs what comes next; false when nothing does before limit.
 func (w *world) step(limit int64) bool {
-	w.watch()
 	for len(w.agenda) > 0 && w.agenda[0].at < limit {
 		a := w.agenda.pop()
 		if a.task != nil && a.turn != a.task.turn { // it went on for another reason
@@ -88,6 +87,7 @@ func (w *world) step(limit int64) bool {
 				w.pending--
 			}
 			a.do()
+			w.watch()
 		case a.task.owner.frozen > w.clock:
 			w.appoint(a.task, epoch.Add(time.Duration(a.task.owner.frozen)))
 		default:
@@ -98,7 +98,8 @@ func (w *world) step(limit int64) bool {
 	return false
 }
 
-// watch wakes the tasks whose condition has come true.
+// watch wakes the tasks whose condition has come true. What other tasks do is not looked at: a worker that waits for somebody is
+// woken by its signal, or polls.
 func (w *world) watch() {
 	for _, t := range w.watched {
 		if t.call.ready != nil && t.call.ready() {
@@ -175,6 +176,7 @@ func (w *world) port(r *replica, name string) {
 		return
 	}
 	w.calls++
+	w.report.Ports[name]++
 	w.note(r.name, t.name, name)
 	if w.opt.KillAt > 0 && w.calls == w.opt.KillAt || w.hits(FaultKill) {
 		w.report.Points[name]++

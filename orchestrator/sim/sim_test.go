@@ -2,11 +2,10 @@ package sim_test
 
 import (
 	"flag"
-	"fmt"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,30 +16,40 @@ import (
 var (
 	seed   = flag.Uint64("seed", 0, "run this seed alone (TestSeed)")
 	killAt = flag.Int("kill-at", 0, "kill a replica at this port call (TestSeed)")
+	first  = flag.Uint64("first", 1, "the first seed that TestSeeds runs")
 	seeds  = flag.Int("seeds", 1000, "how many seeds TestSeeds runs")
 )
 
-// TestSeeds runs worlds with faults drawn by seed: kills at any port call, commits and acknowledgements lost both ways,
-// duplicates, late and silent participants.
+// TestSeeds runs worlds with faults drawn by seed, up to the first that breaks a promise.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
-	total := map[string]int{}
-	kills, calls, commits := 0, 0, 0
-	for s := range *seeds {
-		r, err := sim.Run(sim.Options{Seed: uint64(s + 1)})
-		require.NoError(t, err)
-		kills, calls, commits = kills+r.Kills, calls+r.PortCalls, commits+r.Commits
-		for k, n := range r.Faults {
-			total[string(k)] += n
-		}
-		for k, n := range r.Outcomes {
-			total["ended "+k] += n
-		}
+	n := *seeds
+	if testing.Short() {
+		n = min(n, 200)
 	}
-	require.Positive(t, kills, "no replica was ever killed: the faults are not on")
-	t.Logf("%d seeds, %d port calls, %d commits, %d kills", *seeds, calls, commits, kills)
-	for _, k := range slices.Sorted(maps.Keys(total)) {
-		t.Logf("%8d %s", total[k], k)
+	sum, failure := sim.Campaign{First: *first, Seeds: n}.Run()
+	if failure != nil {
+		t.Fatalf("%v\nseeds needed: %d", failure, failure.Options.Seed-*first+1)
+	}
+	var b strings.Builder
+	sum.Print(&b)
+	t.Log(b.String())
+	require.Empty(t, sum.Missing(), "what never happens is not tested")
+}
+
+// TestRegress runs the worlds that once broke a promise.
+func TestRegress(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/regress/*.json")
+	require.NoError(t, err)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
+			t.Parallel()
+			kept, err := sim.ReadRegress(file)
+			require.NoError(t, err)
+			_, err = sim.Run(kept.Options())
+			require.NoError(t, err, "it broke %s once: %s", kept.Violated, kept.Note)
+		})
 	}
 }
 
@@ -60,23 +69,30 @@ func TestCrashAtEveryPortCall(t *testing.T) {
 // TestSameSeedSameTrace: a seed that fails can be run again.
 func TestSameSeedSameTrace(t *testing.T) {
 	t.Parallel()
-	for s := range uint64(50) {
-		first, err := sim.Run(sim.Options{Seed: 10_000 + s})
+	_, failure := sim.Campaign{First: 1_000_000, Seeds: 100, Twice: 100}.Run()
+	require.Nil(t, failure)
+}
+
+// TestOnly: a list of the faults that happened makes the same world again, to the last note; that is what shrinking builds on.
+func TestOnly(t *testing.T) {
+	t.Parallel()
+	for s := range uint64(30) {
+		drawn, err := sim.Run(sim.Options{Seed: 2_000_000 + s})
 		require.NoError(t, err)
-		second, err := sim.Run(sim.Options{Seed: 10_000 + s})
+		again, err := sim.Run(sim.Options{Seed: 2_000_000 + s, Only: append([]sim.Hit{}, drawn.Hits...)})
 		require.NoError(t, err)
-		require.Equal(t, fmt.Sprintf("%016x", first.Trace), fmt.Sprintf("%016x", second.Trace), "seed %d", 10_000+s)
+		require.Equal(t, drawn.Trace, again.Trace, "seed %d", 2_000_000+s)
 	}
 }
 
-// TestSeed runs one seed loudly: go test ./orchestrator/sim -run 'TestSeed$' -seed=N -v.
+// TestSeed runs one seed loudly: go test ./orchestrator/sim -run 'TestSeed$' -v -args -seed=N.
 func TestSeed(t *testing.T) {
 	one := max(*seed, 1)
 	log := slog.New(slog.DiscardHandler)
 	if *seed > 0 {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	r, err := sim.Run(sim.Options{Seed: one, KillAt: *killAt, Log: log, Notes: 60})
+	r, err := sim.Run(sim.Options{Seed: one, KillAt: *killAt, Log: log, Notes: 200})
 	require.NoError(t, err)
 	t.Logf("%+v", r)
 }

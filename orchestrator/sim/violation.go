@@ -41,8 +41,8 @@ type Failure struct {
 
 func (f *Failure) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v\n", f.Violation)
-	fmt.Fprintf(&b, "seed %d, trace %016x, %d faults in %s of virtual time\n", f.Options.Seed, f.Report.Trace, len(f.Report.Hits), f.Report.Virtual)
+	fmt.Fprintf(&b, "seed %d: %v\n", f.Options.Seed, f.Violation)
+	fmt.Fprintf(&b, "trace %016x, %d faults in %s of virtual time\n", f.Report.Trace, len(f.Report.Hits), f.Report.Virtual)
 	fmt.Fprintf(&b, "run it again: go test ./orchestrator/sim -run 'TestSeed$' -v -args -seed=%d", f.Options.Seed)
 	if f.Options.KillAt > 0 {
 		fmt.Fprintf(&b, " -kill-at=%d", f.Options.KillAt)

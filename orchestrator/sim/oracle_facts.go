@@ -42,7 +42,7 @@ func leg(v saga.Verb) int {
 // fact checks one new fact against those before it.
 func (o *oracle) fact(t *track, f *saga.Fact) {
 	w := o.w
-	if f.At.After(w.database.now()) {
+	if f.At.After(w.database.now()) && !w.database.wentBack() {
 		w.violate("S21", "%s: %s is said to have happened at %s", t.id, f.Type, f.At)
 	}
 	if t.ended && !afterEnd(f.Type) && !(t.in.Status == saga.Abandoned && (f.Type == saga.UndoSucceeded || f.Type == saga.UndoRefused)) {

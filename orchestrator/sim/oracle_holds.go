@@ -47,3 +47,9 @@ func (o *oracle) holding(t *track, at time.Time, i int) string {
 	}
 	return ""
 }
+
+// wentBack reports whether the database's clock was set back, so that what it said before may lie ahead.
+func (d *database) wentBack() bool {
+	states := d.w.nemesis.states
+	return states[FaultClockBack].hits+states[FaultFailover].hits > 0
+}

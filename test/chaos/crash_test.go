@@ -55,6 +55,7 @@ func TestCrash(t *testing.T) {
 	s.Participant("payments")
 	require.NoError(t, placing.Wait())
 	s.AllEnded(stays.Client, orders, ids, 3*time.Minute)
+	s.Audit()
 }
 
 // TestCrash_WithoutParticipant: while a participant is away nothing fails and nothing is undone that need not be; what waits
@@ -96,4 +97,5 @@ func TestCrash_WithoutParticipant(t *testing.T) {
 	world, err := stack.ReadWorld(t.Context(), s.Pool)
 	require.NoError(t, err)
 	require.NoError(t, world.Agrees(&sg))
+	s.Audit()
 }

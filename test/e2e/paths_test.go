@@ -159,6 +159,7 @@ func TestPaths(t *testing.T) {
 			require.Equal(t, c.abort, sg.Abort.Reason+" "+sg.Abort.Step)
 		})
 	}
+	b.Audit()
 	t.Run("GivenUpAndRefunded", func(t *testing.T) {
 		// What is undone has to have been done: both were really charged.
 		world, err := stack.ReadWorld(t.Context(), b.Pool)

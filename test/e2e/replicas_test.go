@@ -31,4 +31,5 @@ func TestReplicas(t *testing.T) {
 	ids, err := load.Place(t.Context(), orders)
 	require.NoError(t, err)
 	s.AllEnded(b.Client, orders, ids, 2*time.Minute)
+	s.Audit()
 }

@@ -123,8 +123,7 @@ func TestDrain(t *testing.T) {
 	}
 	t.Logf("drained in %s; %d sagas through it and %d beside it; no saga ended for %s at the longest, and none took longer than %s",
 		gone.Sub(asked), len(through.accepted), len(beside.accepted), gap, longest)
-	// A group misses a member that has died after 6 s, and an outbox row that nobody publishes is taken after 8 s.
-	require.Less(t, gap, 6*time.Second, "the other replica did not go on at once")
-	require.Less(t, longest, 8*time.Second, "something was left behind")
+	// A group misses a member that has not left it after 6 s, and an outbox row that nobody publishes is taken after 8 s.
+	require.Less(t, longest, 6*time.Second, "something was left behind, or the other replica did not go on at once")
 	s.Audit()
 }

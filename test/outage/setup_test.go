@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -112,20 +111,18 @@ func newSite(t testing.TB, brokers string) *site {
 	migrate := stack.Start(t, s.env, "migrate", "up")
 	require.NoError(t, migrate.Wait(time.Minute))
 	require.Zero(t, migrate.ExitCode(), "%s", migrate.Err)
+	t.Cleanup(func() { // after the end of what runs on it
+		if !t.Failed() {
+			stack.Audit(t, s.env)
+		}
+	})
 	return s
 }
 
-// run starts skald on the site. Under the race detector its binary has it too, and must have found nothing by its end.
+// run starts skald on the site.
 func (s *site) run(settings []string, args ...string) *stack.Process {
 	s.t.Helper()
-	var p *stack.Process
-	s.t.Cleanup(func() { // before Start's own, so that it comes after the end
-		if p != nil && strings.Contains(p.Err.String(), "DATA RACE") {
-			s.t.Errorf("skald %s: %s", args[0], p.Err)
-		}
-	})
-	p = stack.Start(s.t, append(s.env[:len(s.env):len(s.env)], settings...), args...)
-	return p
+	return stack.Start(s.t, append(s.env[:len(s.env):len(s.env)], settings...), args...)
 }
 
 // serve starts a replica, with settings of its own.

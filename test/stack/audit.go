@@ -15,7 +15,11 @@ const auditLimit = 2 * time.Minute
 // is silently stuck, certificates say what the facts say, no command is lost. It may run while the replicas do.
 func (s *Stack) Audit() audit.Report {
 	s.t.Helper()
-	return Audit(s.t, s.env)
+	report := Audit(s.t, s.env)
+	if report.Checked.Sagas == 0 {
+		s.t.Errorf("the audit has seen no saga")
+	}
+	return report
 }
 
 // Audit runs `skald audit` with the settings of env, and fails the test with what it finds.
@@ -33,9 +37,6 @@ func Audit(t testing.TB, env []string) (report audit.Report) {
 	}
 	if code := p.ExitCode(); code != 0 && len(report.Problems) == 0 {
 		t.Errorf("skald audit: exit code %d: %s", code, p.Err)
-	}
-	if report.Checked.Sagas == 0 {
-		t.Errorf("the audit has seen no saga")
 	}
 	return report
 }

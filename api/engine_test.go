@@ -87,7 +87,7 @@ func serveEngine(t *testing.T) *client.Client {
 	store, hub, log := memory.New(memory.Config{}), NewHub(), slog.New(slog.NewTextHandler(io.Discard, nil))
 	metrics := NewMetrics()
 	engine, err := orchestrator.New(orchestrator.Config{
-		Store: store, Reader: store, Definitions: store, Encoder: plainEncoder{},
+		Store: store, Reader: store, Definitions: store, Holds: store, Encoder: plainEncoder{},
 		Broker: &echoBroker{replies: make(chan orchestrator.Delivery, 1000)}, Logger: log, Observer: Observers(hub, metrics),
 	})
 	require.NoError(t, err)

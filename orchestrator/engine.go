@@ -11,11 +11,12 @@ import (
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
-// Config is what an Engine is made of. Store, Reader, Definitions, Broker and Encoder are required.
+// Config is what an Engine is made of. Store, Reader, Definitions, Holds, Broker and Encoder are required.
 type Config struct {
 	Store       Store
 	Reader      Reader
 	Definitions Definitions
+	Holds       Holds
 	Broker      Broker
 	Encoder     Encoder
 	Topics      Topics       // nil: topics are not provisioned or checked

@@ -176,7 +176,8 @@ func actItem(req *ActRequest) (*item, error) {
 	return it, nil
 }
 
-// DryRun answers what an action would come to, by the same Decide; nothing is stored. Errors as of Act.
+// DryRun answers what an action would come to, by the same Decide, the database's clock and the holds in force; nothing is
+// stored. Errors as of Act.
 func (e *Engine) DryRun(ctx context.Context, req ActRequest) (saga.Decision, error) {
 	if err := checkAct(&req); err != nil {
 		return saga.Decision{}, err
@@ -192,16 +193,26 @@ func (e *Engine) DryRun(ctx context.Context, req ActRequest) (saga.Decision, err
 	if err != nil {
 		return saga.Decision{}, err
 	}
-	return saga.Decide(def, view.Instance, saga.Event{ID: req.RequestID, Body: req.Act, Env: saga.Env{At: e.clock.Now(), Jitter: 0.5, Sent: view.Sent}})
+	at, holds, err := e.around.now(ctx)
+	if err != nil {
+		return saga.Decision{}, err
+	}
+	env := envOf(at, holds, req.Tenant, def, view.Sent)
+	env.Jitter = 0.5 // in the middle of what may be drawn
+	return saga.Decide(def, view.Instance, saga.Event{ID: req.RequestID, Body: req.Act, Env: env})
 }
 
-// Blocked says why a saga waits, as of now.
+// Blocked says why a saga waits, as of now; a hold shows within a second.
 func (e *Engine) Blocked(ctx context.Context, view View) ([]saga.BlockedOn, error) {
 	def, err := e.registry.get(ctx, view.Instance.Tenant, view.Instance.Saga, view.Instance.Version)
 	if err != nil {
 		return nil, err
 	}
-	return saga.Blocked(def, view.Instance, saga.Env{At: e.clock.Now(), Sent: view.Sent}), nil
+	at, holds, err := e.around.lately(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return saga.Blocked(def, view.Instance, envOf(at, holds, view.Instance.Tenant, def, view.Sent)), nil
 }
 
 func checkAct(req *ActRequest) error {

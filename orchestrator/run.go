@@ -16,6 +16,7 @@ import (
 type Engine struct {
 	cfg       Config
 	registry  *registry
+	around    *around
 	health    *health
 	intake    *queue[*item]
 	outgoing  *queue[outgoing]
@@ -69,7 +70,7 @@ func (e *Engine) EndDrain(ctx context.Context) {
 // New makes an engine; nothing runs before Run. It fails when something required is missing.
 func New(cfg Config) (*Engine, error) {
 	for name, missing := range map[string]bool{
-		"Store": cfg.Store == nil, "Reader": cfg.Reader == nil, "Definitions": cfg.Definitions == nil,
+		"Store": cfg.Store == nil, "Reader": cfg.Reader == nil, "Definitions": cfg.Definitions == nil, "Holds": cfg.Holds == nil,
 		"Broker": cfg.Broker == nil, "Encoder": cfg.Encoder == nil,
 	} {
 		if missing {
@@ -95,7 +96,10 @@ func Assemble(cfg Config, ports Ports) *Engine {
 	clock, random := ports.Clock, ports.Random
 	intake := newQueue[*item](ports, cfg.IntakeReplies, cfg.IntakeStarts)
 	out := newQueue[outgoing](ports, 1024, 1)
-	e := &Engine{cfg: cfg, clock: clock, random: random, intake: intake, outgoing: out, health: &health{now: clock.Now}, registry: newRegistry(cfg.Definitions, ports)}
+	e := &Engine{
+		cfg: cfg, clock: clock, random: random, intake: intake, outgoing: out, health: &health{now: clock.Now},
+		registry: newRegistry(cfg.Definitions, ports), around: &around{store: cfg.Store, clock: clock},
+	}
 	pending := &acks{}
 	timers := newTimers(clock, ports.Signal(), intake)
 	e.committer = &committer{

@@ -87,12 +87,18 @@ func (b *testBundle) replica(change ...func(*orchestrator.Config)) *orchestrator
 	return engine
 }
 
-func config(t *testing.T, store orchestrator.Store, reader orchestrator.Reader, definitions orchestrator.Definitions, broker orchestrator.Broker) orchestrator.Config {
+// keeping keeps definitions and holds.
+type keeping interface {
+	orchestrator.Definitions
+	orchestrator.Holds
+}
+
+func config(t *testing.T, store orchestrator.Store, reader orchestrator.Reader, definitions keeping, broker orchestrator.Broker) orchestrator.Config {
 	t.Helper()
 	keys, err := wire.NewKeyring(wire.Key{ID: "k1", Secret: []byte("0123456789abcdef0123456789abcdef")})
 	require.NoError(t, err)
 	return orchestrator.Config{
-		Store: store, Reader: reader, Definitions: definitions, Broker: broker,
+		Store: store, Reader: reader, Definitions: definitions, Holds: definitions, Broker: broker,
 		Encoder: kafka.NewCodec(wire.Topics{}, "test", keys), Logger: slog.New(slog.NewTextHandler(logWriter{t}, nil)),
 	}
 }

@@ -131,7 +131,7 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 		return nil, err
 	}
 	engine := orchestrator.Config{
-		Store: store, Reader: store, Definitions: store, Broker: r.broker,
+		Store: store, Reader: store, Definitions: store, Holds: store, Broker: r.broker,
 		Encoder:       kafka.NewCodec(kcfg.Topics, kcfg.Cluster, kcfg.Keys),
 		Topics:        &provisioner{admin: r.admin, topics: topicsOf(cfg), create: cfg.Topics.Create},
 		Logger:        s.log,

@@ -50,6 +50,7 @@ type store interface {
 	orchestrator.Store
 	orchestrator.Reader
 	orchestrator.Definitions
+	orchestrator.Holds
 }
 
 // site is an engine on a store, with participants that do as a saga's input says.
@@ -65,7 +66,7 @@ func newSite(t *testing.T, s store) *site {
 	keys, err := wire.NewKeyring(wire.Key{ID: "k1", Secret: []byte("0123456789abcdef0123456789abcdef")})
 	require.NoError(t, err)
 	engine, err := orchestrator.New(orchestrator.Config{
-		Store: s, Reader: s, Definitions: s, Broker: &echo{some: make(chan struct{}, 1)},
+		Store: s, Reader: s, Definitions: s, Holds: s, Broker: &echo{some: make(chan struct{}, 1)},
 		Encoder: kafka.NewCodec(wire.Topics{}, "test", keys), Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)

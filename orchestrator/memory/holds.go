@@ -46,13 +46,13 @@ func (s *Store) EndHold(_ context.Context, tenant string, id int64, audit orches
 }
 
 // Holds lists the holds that the tenant set and that are in force, oldest first.
-func (s *Store) Holds(_ context.Context, tenant string) ([]stored.Hold, error) {
+func (s *Store) Holds(_ context.Context, tenant string) ([]orchestrator.HoldRow, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var holds []stored.Hold
+	var holds []orchestrator.HoldRow
 	for i, h := range s.holds {
 		if h.Tenant == tenant && h.To.IsZero() {
-			holds = append(holds, stored.Hold{ID: int64(i) + 1, Hold: h})
+			holds = append(holds, orchestrator.HoldRow{ID: int64(i) + 1, Hold: h})
 		}
 	}
 	return holds, nil

@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/skaldhq/skald/orchestrator"
-	"github.com/skaldhq/skald/orchestrator/internal/stored"
 )
 
 // PutHold sets a hold from now on, in one transaction with its audit row, and answers its id.
@@ -37,12 +36,12 @@ func (s *Store) EndHold(ctx context.Context, tenant string, id int64, audit orch
 }
 
 // Holds lists the holds that the tenant set and that are in force, oldest first.
-func (s *Store) Holds(ctx context.Context, tenant string) ([]stored.Hold, error) {
+func (s *Store) Holds(ctx context.Context, tenant string) ([]orchestrator.HoldRow, error) {
 	rows, err := s.cfg.API.Query(ctx, sqlListHolds, tenant)
 	if err != nil {
 		return nil, translate("list holds", err)
 	}
-	holds, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h stored.Hold, err error) {
+	holds, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h orchestrator.HoldRow, err error) {
 		var from pgtype.Timestamptz
 		err = row.Scan(&h.ID, &h.Scope, &h.Name, &h.Version, &from, &h.Reason)
 		h.Tenant, h.From = tenant, timeOf(from)

@@ -21,7 +21,7 @@ type Store interface {
 
 	PutHold(ctx context.Context, h orchestrator.Hold, audit orchestrator.Audit) (int64, error)
 	EndHold(ctx context.Context, tenant string, id int64, audit orchestrator.Audit) error
-	Holds(ctx context.Context, tenant string) ([]stored.Hold, error)
+	Holds(ctx context.Context, tenant string) ([]orchestrator.HoldRow, error)
 	Audit(ctx context.Context, tenant string, before int64, limit int) ([]stored.AuditEntry, error)
 	VerifyAudit(ctx context.Context, tenant string) error
 }

@@ -63,9 +63,3 @@ type AuditEntry struct {
 	orchestrator.Audit
 	Hash [32]byte
 }
-
-// Hold is a hold with the id under which it can be ended.
-type Hold struct {
-	ID int64
-	orchestrator.Hold
-}

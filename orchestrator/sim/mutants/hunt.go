@@ -114,7 +114,7 @@ func (h *hunt) build(ctx context.Context, pkg, to, over string) error {
 
 var (
 	violated = regexp.MustCompile(`violated: (rule \d+|[A-Za-z]\w*)(.*)`)
-	seedLine = regexp.MustCompile(`seed (\d+): violated`)
+	seedLine = regexp.MustCompile(`seeds? (?:needed: )?(\d+)(?:\n|, trace)`)
 )
 
 // run has the mutant's simulation look for a violation, and reads what it says.

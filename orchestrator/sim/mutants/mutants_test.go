@@ -98,11 +98,15 @@ func TestApply_ExactlyOnce(t *testing.T) {
 
 func TestFinding(t *testing.T) {
 	t.Parallel()
-	said := "--- FAIL: TestSeeds\n  Error: seed 37: violated: S11 at 1m2s: left stands\nseeds needed: 37\n"
-	require.Equal(t, Result{Violated: "S11", Message: "at 1m2s: left stands", Seeds: 37}, finding([]byte(said), os.ErrClosed))
+	for _, said := range []string{
+		"--- FAIL: TestSeeds\n  Error: violated: S11 at 1m2s: left stands\nseeds needed: 37\n",
+		"--- FAIL: TestSeeds\n  Error: violated: S11 at 1m2s: left stands\n  seed 37, trace 7d19, 0 faults\n",
+	} {
+		require.Equal(t, Result{Violated: "S11", Message: "at 1m2s: left stands", Seeds: 37}, finding([]byte(said), os.ErrClosed))
+	}
 	for name, said := range map[string]string{
 		"no guarantee":   "panic: nil",
-		"contradicts it": "seed 3: violated: world at 1s: a mark of nobody",
+		"contradicts it": "violated: world at 1s: a mark of nobody\nseed 3, trace 1",
 		"no seed":        "violated: S1 at 1s: gone",
 	} {
 		require.NotEmpty(t, finding([]byte(said), os.ErrClosed).Why, name)

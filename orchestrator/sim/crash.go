@@ -95,12 +95,44 @@ func (c *crashes) atLeaving(r *replica) {
 	}
 }
 
-// roll has replicas end and start again, one after the other, as an upgrade does; so there are drains and starts to die in.
-func (c *crashes) roll() {
-	if c == nil || c.w.nemesis.calm {
+// unrest begins what is needed to die in drains, starts and actions: replicas end and start again one after the other, as in an
+// upgrade, and an operator pauses sagas and lets them go on.
+func (c *crashes) unrest() {
+	if c == nil {
 		return
 	}
+	c.upgrade()
+	c.pause()
+}
+
+func (c *crashes) upgrade() {
 	w := c.w
+	if w.nemesis.calm {
+		return
+	}
 	w.replicas[w.sched.IntN(len(w.replicas))].beginDrain()
-	w.meanwhile(time.Second+w.roll(6*time.Second), c.roll)
+	w.meanwhile(time.Second+w.roll(6*time.Second), c.upgrade)
+}
+
+// pause goes on after the first phase until nothing is paused.
+func (c *crashes) pause() {
+	w := c.w
+	w.meanwhile(200*time.Millisecond+w.roll(2*time.Second), c.pause)
+	for _, id := range c.phases.Live() {
+		in, action := w.oracle.saga(id), saga.ActionResume
+		switch {
+		case in == nil || in.Status.Terminal():
+			continue
+		case in.Pause == nil:
+			if action = saga.ActionPause; w.nemesis.calm || w.sched.IntN(4) > 0 {
+				continue
+			}
+		}
+		if r := w.replicas[w.sched.IntN(len(w.replicas))]; !r.away() {
+			// It is refused where the replica drains, and is then asked for again.
+			_ = r.engine.OfferAct(orchestrator.ActRequest{
+				Tenant: in.Tenant, ID: id, Act: saga.Acted{Action: action, Reason: "crash", By: "operator"},
+			}, func(orchestrator.Acted, error) {})
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package crashpoint
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -42,6 +43,13 @@ func (s *Phases) of(sagas []saga.ID) []Phase {
 		}
 	}
 	return in
+}
+
+// Live lists the sagas that live, by id.
+func (s *Phases) Live() []saga.ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(s.by), func(a, b saga.ID) int { return slices.Compare(a[:], b[:]) })
 }
 
 // All are the phases in which there is a saga.

@@ -32,7 +32,7 @@ type Config struct {
 type Tap struct {
 	cfg Config
 
-	mu      sync.Mutex // guards what follows; never held while a port is called
+	mu      sync.Mutex      // guards what follows; never held while a port is called
 	fetched map[saga.ID]int // replies that are fetched and not marked
 	batches map[saga.BatchID][]saga.ID
 	defs    map[definitionKey]*saga.Definition

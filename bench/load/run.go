@@ -14,8 +14,12 @@ import (
 // ErrNoEnd says that the run never began: sagas were accepted, and no end was seen.
 var ErrNoEnd = errors.New("no saga ended")
 
-// firstTry is how long the first saga may take before another one is started: a watcher may have come too late for its end.
-const firstTry = 2 * time.Second
+// firstTry is how long the first saga may take before another one is started: a watcher may have come too late for its end. The
+// next gets twice as long, up to firstMost.
+const (
+	firstTry  = 250 * time.Millisecond
+	firstMost = 4 * time.Second
+)
 
 // Run starts one saga and awaits its end, so that everybody is there, and then puts on the load. When ctx ends it stops at
 // once and returns what there is, with Interrupted set and no error. It returns when everything that it started has ended; the
@@ -79,13 +83,15 @@ func (r *runner) first(life context.Context) error {
 	defer cancel()
 	ended := make(chan client.Status, 1+int(r.cfg.First/retryIn))
 	var last error
+	patience := firstTry
 	for ctx.Err() == nil {
-		wait := firstTry
+		wait := patience
 		f := &flight{began: time.Now(), first: true, done: ended}
 		started, err := r.cfg.Start(ctx, r.next.Add(1)-1)
 		switch {
 		case err == nil:
 			r.board.accept(started, f, time.Now())
+			patience = min(2*patience, firstMost)
 			last = nil
 		case hopeless(err):
 			return err

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/brokertest"
 	"github.com/skaldhq/skald/orchestrator/saga"
 	"github.com/skaldhq/skald/participants/wire"
 )
@@ -186,113 +187,25 @@ func incoming(r wire.Record) *sarama.ConsumerMessage {
 	return msg
 }
 
-func setHeader(r *wire.Record, key, value string) {
-	for i := range r.Headers {
-		if r.Headers[i].Key == key {
-			r.Headers[i].Value = []byte(value)
-		}
-	}
-}
-
-func dropHeader(r *wire.Record, key string) {
-	r.Headers = slices.DeleteFunc(r.Headers, func(h wire.Header) bool { return h.Key == key })
-}
-
-// poisonCase is a reply that was spoiled, and what it is quarantined for.
-type poisonCase struct {
-	name   string
-	reason string
-	known  bool // its token proves saga and tenant
-	spoil  func(t *testing.T, r *wire.Record)
-}
-
-func poisonCases() []poisonCase {
-	sagaOf := func(n int) string { return sagaID(n).String() }
-	return []poisonCase{
-		{"NoOutcome", ReasonNoOutcome, true, func(_ *testing.T, r *wire.Record) { dropHeader(r, wire.HeaderSagaOutcome) }},
-		{"EmptyOutcome", ReasonNoOutcome, true, func(_ *testing.T, r *wire.Record) { setHeader(r, wire.HeaderSagaOutcome, "") }},
-		{"UnknownOutcome", ReasonUnreadable, true, func(_ *testing.T, r *wire.Record) { setHeader(r, wire.HeaderSagaOutcome, "maybe") }},
-		{"UnknownVerb", ReasonUnreadable, false, func(_ *testing.T, r *wire.Record) { setHeader(r, wire.HeaderSagaVerb, "undo") }},
-		{"NotJSON", ReasonUnreadable, true, func(_ *testing.T, r *wire.Record) { r.Value = []byte(`{"ok":`) }},
-		{"ValueNotUTF8", ReasonUnreadable, true, func(_ *testing.T, r *wire.Record) { r.Value = []byte("\"\xff\"") }},
-		{"HeaderNotUTF8", ReasonUnreadable, true, func(_ *testing.T, r *wire.Record) {
-			r.Headers = append(r.Headers, wire.Header{Key: wire.HeaderSagaMessage, Value: []byte{0xff, 0xfe}})
-		}},
-		{"HeaderTwice", ReasonUnreadable, true, func(_ *testing.T, r *wire.Record) {
-			r.Headers = append(r.Headers, wire.Header{Key: wire.HeaderSagaAttempt, Value: []byte("2")})
-		}},
-		{"NoHeadersAtAll", ReasonNoOutcome, false, func(_ *testing.T, r *wire.Record) { r.Headers = nil }},
-		{"WrongToken", ReasonBadToken, false, func(t *testing.T, r *wire.Record) {
-			other, err := wire.NewKeyring(wire.Key{ID: "k1", Secret: []byte("not-the-right-secret")})
-			require.NoError(t, err)
-			setHeader(r, wire.HeaderSagaToken, commandOf(other, sagaID(1), "reserve-items").Token)
-		}},
-		{"TokenOfAnotherSaga", ReasonBadToken, false, func(t *testing.T, r *wire.Record) {
-			setHeader(r, wire.HeaderSagaToken, commandOf(testKeys(t), sagaID(2), "reserve-items").Token)
-		}},
-		{"OtherParticipant", ReasonBadToken, false, func(_ *testing.T, r *wire.Record) {
-			setHeader(r, wire.HeaderType, "payments.ReserveItems.v1.reply")
-		}},
-		{"OtherTenant", ReasonBadToken, false, func(_ *testing.T, r *wire.Record) { setHeader(r, wire.HeaderSagaTenant, "acme") }},
-		{"NoToken", ReasonBadToken, false, func(_ *testing.T, r *wire.Record) { dropHeader(r, wire.HeaderSagaToken) }},
-		{"OtherKey", ReasonMismatch, true, func(_ *testing.T, r *wire.Record) { r.Key = []byte(sagaOf(2)) }},
-		{"NoKey", ReasonMismatch, true, func(_ *testing.T, r *wire.Record) { r.Key = nil }},
-		{"OtherStep", ReasonMismatch, false, func(_ *testing.T, r *wire.Record) { setHeader(r, wire.HeaderSagaStep, "charge-payment") }},
-		{"OtherEdition", ReasonMismatch, false, func(_ *testing.T, r *wire.Record) { setHeader(r, wire.HeaderSagaEdition, "1") }},
-		{"OtherCommand", ReasonMismatch, true, func(_ *testing.T, r *wire.Record) {
-			setHeader(r, wire.HeaderCausationID, wire.RandomID().String())
-		}},
-		{"OtherSaga", ReasonMismatch, false, func(_ *testing.T, r *wire.Record) {
-			setHeader(r, wire.HeaderSubject, sagaOf(2))
-			r.Key = []byte(sagaOf(2))
-		}},
-	}
-}
-
 func TestCodec_DecodePoison(t *testing.T) {
 	t.Parallel()
 	b := &testBundle{cfg: Config{Topics: wire.Topics{Prefix: "staging."}}, keys: testKeys(t), codec: sampleCodec(t)}
-	for _, c := range poisonCases() {
-		t.Run(c.name, func(t *testing.T) {
+	for _, c := range brokertest.PoisonCases() {
+		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			r := b.reply(sagaID(1), "reserve-items")
 			token, _ := r.Header(wire.HeaderSagaToken)
-			c.spoil(t, &r)
+			c.Spoil(&r)
 			spoiledToken, _ := r.Header(wire.HeaderSagaToken)
 			d := b.codec.Decode(incoming(r))
 			require.NotNil(t, d.Poison)
-			requirePoison(t, c, r, d)
+			brokertest.Poisoned{PoisonCase: c, Record: r}.Check(t, d)
 			for _, secret := range []string{token, spoiledToken} {
 				if secret != "" {
 					require.NotContains(t, fmt.Sprintf("%+v %s", d, d.Poison.Message), secret)
 				}
 			}
 		})
-	}
-}
-
-// requirePoison checks that the record is kept byte for byte but for its token.
-func requirePoison(t *testing.T, c poisonCase, r wire.Record, d orchestrator.Delivery) {
-	t.Helper()
-	require.NotNil(t, d.Poison, "%s was let through", c.name)
-	require.Equal(t, c.reason, d.Poison.Reason, "%s: %s", c.name, d.Poison.Message)
-	require.NotEmpty(t, d.Poison.Message)
-	wantSaga, wantTenant := saga.ID{}, ""
-	if c.known {
-		wantSaga, wantTenant = sagaID(1), "default"
-	}
-	require.Equal(t, wantSaga, d.Poison.Saga, "%s: a claim that nothing proves is not taken for true", c.name)
-	require.Equal(t, wantTenant, d.Poison.Tenant)
-	require.Equal(t, string(r.Key), string(d.Poison.Key))
-	require.Equal(t, string(r.Value), string(d.Poison.Value))
-	require.Len(t, d.Poison.Headers, len(r.Headers))
-	for i, h := range d.Poison.Headers {
-		require.Equal(t, r.Headers[i].Key, h.Key)
-		if h.Key == wire.HeaderSagaToken {
-			require.Equal(t, "redacted", string(h.Value))
-		} else {
-			require.Equal(t, r.Headers[i].Value, h.Value)
-		}
 	}
 }
 

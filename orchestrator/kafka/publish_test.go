@@ -2,22 +2,15 @@ package kafka
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/IBM/sarama"
-	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
-	"github.com/skaldhq/skald/cmd/skald/embedded"
 	"github.com/skaldhq/skald/orchestrator"
-	"github.com/skaldhq/skald/participants/wire"
 )
 
 func outcomes(list []orchestrator.Published) []orchestrator.PublishOutcome {
@@ -26,83 +19,6 @@ func outcomes(list []orchestrator.Published) []orchestrator.PublishOutcome {
 		out[i] = p.Outcome
 	}
 	return out
-}
-
-func TestPublish_SaysWhereRecordsStand(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	broker := b.open(t)
-	id := sagaID(1)
-	before := time.Now()
-	got := broker.Publish(within(t), []orchestrator.Record{b.record(id, "a"), b.record(id, "b")})
-	partition := wire.Partition([]byte(id.String()), b.cfg.Partitions)
-	for i, p := range got {
-		require.NoError(t, p.Err)
-		require.Equal(t, orchestrator.PublishAcked, p.Outcome)
-		require.Equal(t, partition, p.Partition, "murmur2, as in every SDK")
-		require.Equal(t, int64(i), p.Offset)
-		require.False(t, p.At.Before(before))
-	}
-	require.Empty(t, broker.Publish(within(t), nil))
-}
-
-func TestPublish_KeepsOrderPerKeyAndTopic(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	broker := b.open(t)
-	const keys, calls, each = 7, 40, 3
-	want := map[string][]string{}
-	ctx := within(t)
-	results := make(chan []orchestrator.Published, calls)
-	for call := range calls {
-		var records []orchestrator.Record
-		for k := range keys {
-			for n := range each {
-				records = append(records, b.record(sagaID(k), call*each+n))
-				want[sagaID(k).String()] = append(want[sagaID(k).String()], strconv.Itoa(call*each+n))
-			}
-		}
-		results <- broker.Publish(ctx, records)
-	}
-	close(results)
-	for list := range results {
-		for _, p := range list {
-			require.Equal(t, orchestrator.PublishAcked, p.Outcome, "%v", p.Err)
-		}
-	}
-	require.Empty(t, cmp.Diff(want, b.values(t, b.cfg.Topics.Events(), keys*calls*each)))
-}
-
-func TestPublish_RefusesOnlyTheRecordThatIsTooLarge(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	topic := b.cfg.Topics.Prefix + "narrow"
-	limit := "4000"
-	b.createTopic(t, topic, 1, map[string]*string{"max.message.bytes": &limit})
-	broker := b.open(t)
-
-	noise := make([]byte, 4000)
-	_, _ = rand.Read(noise)
-	var records []orchestrator.Record
-	var want []orchestrator.PublishOutcome
-	for i := range 20 {
-		r := b.record(sagaID(i), i)
-		outcome := orchestrator.PublishAcked
-		if i == 11 {
-			r.Value = []byte(strconv.Quote(hex.EncodeToString(noise)))
-			outcome = orchestrator.PublishRefused
-		}
-		r.Topic = topic
-		records, want = append(records, r), append(want, outcome)
-	}
-	got := broker.Publish(within(t), records)
-	require.Equal(t, want, outcomes(got))
-	require.ErrorIs(t, got[11].Err, sarama.ErrMessageSizeTooLarge)
-	total := 0
-	for _, list := range b.values(t, topic, 19) {
-		total += len(list)
-	}
-	require.Equal(t, 19, total)
 }
 
 func TestPublish_RefusesWithoutSendingAboveItsOwnLimit(t *testing.T) {
@@ -129,41 +45,6 @@ func TestPublish_MissingTopicIsUnknown(t *testing.T) {
 	missing, err := b.admin.Missing(within(t), lost.Topic)
 	require.NoError(t, err)
 	require.Equal(t, []string{lost.Topic}, missing, "publishing must not make a topic")
-}
-
-func TestPublish_BrokerDownIsUnknownAndThenAcked(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	kafka, err := embedded.StartBroker(within(t), embedded.BrokerConfig{DataDir: filepath.Join(dir, "data")})
-	require.NoError(t, err)
-	addr := kafka.Addrs()[0]
-	b := setup(t, addr)
-	broker := b.open(t)
-	first := broker.Publish(within(t), []orchestrator.Record{b.record(sagaID(1), 1)})
-	require.Equal(t, orchestrator.PublishAcked, first[0].Outcome)
-
-	require.NoError(t, kafka.Stop())
-	short, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-	defer cancel()
-	began := time.Now()
-	down := broker.Publish(short, []orchestrator.Record{b.record(sagaID(1), 2)})
-	require.Equal(t, orchestrator.PublishUnknown, down[0].Outcome)
-	require.ErrorIs(t, down[0].Err, context.DeadlineExceeded)
-	require.Less(t, time.Since(began), 2*time.Second, "ctx bounds the call")
-
-	kafka, err = embedded.StartBroker(within(t), embedded.BrokerConfig{DataDir: filepath.Join(dir, "data"), Addr: addr})
-	require.NoError(t, err)
-	t.Cleanup(func() { shut(t, broker); require.NoError(t, kafka.Stop()) })
-	ctx := within(t)
-	for {
-		up := broker.Publish(ctx, []orchestrator.Record{b.record(sagaID(1), 3)})
-		if up[0].Outcome == orchestrator.PublishAcked {
-			break
-		}
-		require.NoError(t, ctx.Err(), "%v", up[0].Err)
-	}
-	got := b.values(t, b.cfg.Topics.Events(), 3)[sagaID(1).String()]
-	require.Equal(t, []string{"1", "2", "3"}, got, "what was in hand is still sent, and first")
 }
 
 func TestPublish_NoKafkaAtAll(t *testing.T) {
@@ -284,7 +165,7 @@ func TestForGood(t *testing.T) {
 	}
 }
 
-func (b *testBundle) createTopic(t *testing.T, topic string, partitions int32, entries map[string]*string) {
+func (b *testBundle) createTopic(t testing.TB, topic string, partitions int32, entries map[string]*string) {
 	t.Helper()
 	err := b.admin.with(within(t), func(admin sarama.ClusterAdmin) error {
 		if err := admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: -1, ConfigEntries: entries}, false); err != nil {

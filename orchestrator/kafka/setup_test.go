@@ -14,6 +14,7 @@ import (
 
 	"github.com/skaldhq/skald/cmd/skald/embedded/embeddedtest"
 	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/brokertest"
 	"github.com/skaldhq/skald/orchestrator/saga"
 	"github.com/skaldhq/skald/participants/wire"
 )
@@ -31,7 +32,7 @@ type testBundle struct {
 	raw   sarama.SyncProducer // writes whatever a test wants
 }
 
-func setup(t *testing.T, brokers ...string) *testBundle {
+func setup(t testing.TB, brokers ...string) *testBundle {
 	t.Helper()
 	if len(brokers) == 0 {
 		brokers = embeddedtest.Kafka(t)
@@ -59,7 +60,7 @@ func setup(t *testing.T, brokers ...string) *testBundle {
 }
 
 // open starts a replica that is closed at the end of the test, if not before.
-func (b *testBundle) open(t *testing.T, change ...func(*Config)) *Broker {
+func (b *testBundle) open(t testing.TB, change ...func(*Config)) *Broker {
 	t.Helper()
 	cfg := b.cfg
 	for _, c := range change {
@@ -71,7 +72,7 @@ func (b *testBundle) open(t *testing.T, change ...func(*Config)) *Broker {
 	return broker
 }
 
-func shut(t *testing.T, b *Broker) {
+func shut(t testing.TB, b *Broker) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -79,7 +80,7 @@ func shut(t *testing.T, b *Broker) {
 }
 
 // send puts records on the reply topic.
-func (b *testBundle) send(t *testing.T, records ...wire.Record) {
+func (b *testBundle) send(t testing.TB, records ...wire.Record) {
 	t.Helper()
 	for _, r := range records {
 		msg := &sarama.ProducerMessage{Topic: r.Topic, Key: sarama.ByteEncoder(r.Key), Value: sarama.ByteEncoder(r.Value)}
@@ -137,7 +138,17 @@ func (b *testBundle) record(key saga.ID, value any) orchestrator.Record {
 }
 
 // values reads a topic from its beginning until it has n records, and answers their values by key, in order.
-func (b *testBundle) values(t *testing.T, topic string, n int) map[string][]string {
+func (b *testBundle) values(t testing.TB, topic string, n int) map[string][]string {
+	t.Helper()
+	list := map[string][]string{}
+	b.each(t, topic, n, func(msg *sarama.ConsumerMessage) {
+		list[string(msg.Key)] = append(list[string(msg.Key)], string(msg.Value))
+	})
+	return list
+}
+
+// each reads a topic from its beginning until it has n records: per partition in order.
+func (b *testBundle) each(t testing.TB, topic string, n int, do func(*sarama.ConsumerMessage)) {
 	t.Helper()
 	cfg := b.cfg
 	cfg.setDefaults()
@@ -163,30 +174,21 @@ func (b *testBundle) values(t *testing.T, topic string, n int) map[string][]stri
 		}()
 	}
 	ctx := within(t)
-	list := map[string][]string{}
-	for range n {
+	for i := range n {
 		select {
 		case msg := <-found:
-			list[string(msg.Key)] = append(list[string(msg.Key)], string(msg.Value))
+			do(msg)
 		case <-ctx.Done():
-			require.FailNow(t, "records are missing", "%v", list)
+			require.FailNow(t, "records are missing", "%d of %d came", i, n)
 		}
 	}
-	return list
 }
 
-func sagaID(n int) saga.ID {
-	return saga.NewID(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), uint16(n), uint64(n)*0x9e3779b97f4a7c15)
-}
+func sagaID(n int) saga.ID { return brokertest.SagaID(n) }
 
-func testKeys(t *testing.T) *wire.Keyring {
-	t.Helper()
-	keys, err := wire.NewKeyring(wire.Key{ID: "k1", Secret: []byte("0123456789abcdef0123456789abcdef")})
-	require.NoError(t, err)
-	return keys
-}
+func testKeys(t testing.TB) *wire.Keyring { return brokertest.Keys(t) }
 
-func within(t *testing.T) context.Context {
+func within(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
@@ -194,7 +196,7 @@ func within(t *testing.T) context.Context {
 }
 
 // logWriter shows the log of a test that failed.
-type logWriter struct{ t *testing.T }
+type logWriter struct{ t testing.TB }
 
 func (w logWriter) Write(line []byte) (int, error) {
 	w.t.Log(strings.TrimRight(string(line), "\n"))

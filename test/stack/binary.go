@@ -47,7 +47,7 @@ func build(tag string) (string, error) {
 	}
 	path := filepath.Join(dir, "skald")
 	args := []string{"build", "-o", path}
-	if raced {
+	if Raced {
 		args = append(args, "-race")
 	}
 	if tag != "" {

@@ -2,5 +2,5 @@
 
 package stack
 
-// raced says that the tests run under the race detector.
-const raced = false
+// Raced says that the tests run under the race detector.
+const Raced = false

@@ -2,5 +2,5 @@
 
 package stack
 
-// raced says that the tests run under the race detector; the binary is then built with it too.
-const raced = true
+// Raced says that the tests run under the race detector; the binary is then built with it too.
+const Raced = true

@@ -108,6 +108,10 @@ func (m *machine) retry(i int, a Acted) *RefusedError {
 		if m.next.Aborting {
 			return refuse(CodeAborting, "the saga is being undone: no forward command is sent any more")
 		}
+		if s.Forward.Answer == ReplyRejected {
+			m.createForward(i, corrected(a, &s.Forward), s.Forward.Edition+1, true)
+			return nil
+		}
 		if a.Payload != nil {
 			return refuse(CodeEffectPossible, "%s may have taken effect with the payload that was sent; it cannot be changed", a.Step)
 		}
@@ -125,11 +129,7 @@ func (m *machine) retry(i int, a Acted) *RefusedError {
 		case !leg.Created:
 			m.createUndo(i, a.Payload, 0)
 		case leg.Answer == ReplyRejected:
-			payload := leg.Payload
-			if a.Payload != nil {
-				payload = a.Payload
-			}
-			m.createUndo(i, payload, leg.Edition+1)
+			m.createUndo(i, corrected(a, leg), leg.Edition+1)
 		case a.Payload != nil:
 			return refuse(CodeEffectPossible, "the compensation of %s was not rejected; its payload cannot be changed", a.Step)
 		default:
@@ -139,6 +139,14 @@ func (m *machine) retry(i int, a Acted) *RefusedError {
 		return refuse(CodeWrongStatus, "%s is %s; only a step that backs off, is stuck or failed to be undone can be retried", def.Name, s.Status)
 	}
 	return nil
+}
+
+// corrected is the payload that the operator gives, or else the one that was sent.
+func corrected(a Acted, leg *Leg) json.RawMessage {
+	if a.Payload != nil {
+		return a.Payload
+	}
+	return leg.Payload
 }
 
 func (m *machine) retryStuck(i int, a Acted) *RefusedError {
@@ -154,11 +162,7 @@ func (m *machine) retryStuck(i int, a Acted) *RefusedError {
 	case !leg.Created:
 		m.createFirst(i, a.Payload)
 	case leg.Answer == ReplyRejected:
-		payload := leg.Payload
-		if a.Payload != nil {
-			payload = a.Payload
-		}
-		m.createForward(i, payload, leg.Edition+1, true)
+		m.createForward(i, corrected(a, leg), leg.Edition+1, true)
 	case a.Payload != nil:
 		return refuse(CodeEffectPossible, "%s was not rejected; its payload cannot be changed", a.Step)
 	default:

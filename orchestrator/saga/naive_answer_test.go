@@ -143,6 +143,11 @@ func (n *naive) settled(i int, r saga.Replied) {
 	if s.Kind == saga.Retriable {
 		// READING: only of a step that has a probe; for others `not_found` is a business code like any other.
 		if s.Probe != "" && r.Code == saga.CodeNotFound {
+			if s.f.sends >= s.Retry.MaxAttempts { // READING: "on the same budget"; used up, it goes on "at capped back-off" (rule 4)
+				s.f.probing = false
+				n.backOff(i, saga.Execute, 0)
+				return
+			}
 			if n.held(i) {
 				n.move(i, saga.Held)
 			} else {

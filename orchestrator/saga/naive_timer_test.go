@@ -189,6 +189,10 @@ func (n *naive) fire(i int) {
 	case saga.InFlight:
 		n.timedOut(i)
 	case saga.BackingOff:
+		if s.f.answer == saga.ReplyRejected { // not_found: "is followed by the next edition" (rule 13)
+			n.create(i, nil)
+			return
+		}
 		n.send(i, saga.Execute, s.f.probing)
 	case saga.UndoBackingOff:
 		n.send(i, saga.Compensate, false)

@@ -218,6 +218,11 @@ func (m *machine) retriableRejected(i int, r Replied, effect Effect) {
 		f := m.replyFact(ReplyRecorded, r, r.Step+" never arrived; it is asked again.")
 		f.Effect = effect
 		m.emit(f)
+		if leg := &m.next.Steps[i].Forward; leg.Sends >= m.def.Steps[i].Retry.MaxAttempts { // design rule 4: no faster than anything else
+			m.raise(AttentionExhausted, r.Step, r.Message)
+			m.backOff(Fact{Type: StepBackedOff, Step: r.Step, Verb: Execute, Code: r.Code, Message: r.Message}, m.def.Steps[i].Retry, leg.Sends, 0)
+			return
+		}
 		if m.holdingStep(i) != nil {
 			m.emit(Fact{Type: StepHeld, Step: r.Step, Why: r.Step + " is held before it is asked again."})
 			return

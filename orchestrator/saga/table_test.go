@@ -34,6 +34,7 @@ const (
 	tablePivot     = "a\nx pivot max=1\nr retriable"
 	tablePivotUndo = "a\nx pivot undo=output max=1\nr retriable"
 	tableRetriable = "p pivot\nx retriable max=1 probe returns\nk retriable after=p timeout=1h"
+	tableTwice     = "p pivot\nx retriable max=2 probe returns\nk retriable after=p timeout=1h"
 	tableRejecting = "a\nx max=2 probe returns\nk after= timeout=1h\ny after= timeout=1h"
 )
 
@@ -70,7 +71,8 @@ func situations() []situation {
 
 		{"retriable: in_flight", tableRetriable, passed},
 		{"retriable: backing_off, exhausted", tableRetriable, passed + "; reply x execute failed code=broke"},
-		{"retriable: held before its next edition", tableRetriable, passed + "; act pause; reply x execute rejected code=not_found"},
+		{"retriable: held before its next edition", tableTwice, passed + "; act pause; reply x execute rejected code=not_found"},
+		{"retriable: backing_off before its next edition", tableRetriable, passed + "; reply x execute rejected code=not_found"},
 		{"retriable: stuck, rejected", tableRetriable, passed + "; reply x execute rejected code=no"},
 		{"retriable: stuck, bad_output", tableRetriable, passed + "; reply x execute succeeded output=[]"},
 		{"retriable: succeeded", tableRetriable, passed + "; reply x execute succeeded"},

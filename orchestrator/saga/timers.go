@@ -196,9 +196,13 @@ func (r Retry) delay(sends int, jitter float64, wish time.Duration) time.Duratio
 	return max(time.Duration(d), min(wish, max(r.Max, time.Hour)))
 }
 
-// resendForward sends the same command once more, or a probe for it.
+// resendForward sends the same command once more, or a probe for it, or its next edition where it was answered not_found.
 func (m *machine) resendForward(i int, probe, renewed bool) {
 	def, leg := &m.def.Steps[i], &m.next.Steps[i].Forward
+	if leg.Answer == ReplyRejected { // not_found, on a budget that is used up (design rule 13)
+		m.createForward(i, leg.Payload, leg.Edition+1, renewed)
+		return
+	}
 	f := Fact{
 		Type: StepSent, Step: def.Name, Verb: Execute, Edition: leg.Edition, Attempt: leg.Attempt + 1, Renewed: renewed,
 		ExpiresAt: m.env.At.Add(def.Timeout), Why: def.Name + " is sent again.",

@@ -120,6 +120,21 @@ func TestAct_IdempotencyKey(t *testing.T) {
 	require.ErrorIs(t, b.act(cancel).err, orchestrator.ErrIdempotency)
 }
 
+// TestAct_IdempotencyKeyOfAnother: "Same idempotency key and body: same" (S2); who asks is not part of the body.
+func TestAct_IdempotencyKeyOfAnother(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	req := action(b.start(errand()), saga.ActionPause)
+	req.IdempotencyKey = "once"
+	first := b.act(req)
+	require.NoError(t, first.err)
+	req.Act.By, req.RequestID = "somebody-else", "r-2"
+	again := b.act(req)
+	require.NoError(t, again.err)
+	require.True(t, again.got.Replayed)
+	require.Equal(t, first.got.Revision, again.got.Revision)
+}
+
 func TestAct_RefusalIsReplayed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -168,11 +168,13 @@ func actItem(req *ActRequest) (*item, error) {
 		return nil, err
 	}
 	it := &item{id: req.ID, act: req, event: saga.Event{ID: req.RequestID, Body: req.Act}}
+	wish := req.Act
+	wish.By = "" // as of a start: a replay is a request of its own (S2)
 	it.hash = requestHash(struct {
 		ID  saga.ID
 		Act saga.Acted
 		Rev int64
-	}{req.ID, req.Act, req.IfRevision})
+	}{req.ID, wish, req.IfRevision})
 	return it, nil
 }
 

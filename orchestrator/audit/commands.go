@@ -68,6 +68,25 @@ func (c *sagaCheck) leg(open saga.OpenLeg) *saga.Leg {
 	return &c.in.Steps[open.Step].Forward
 }
 
+// receipt is what a batch's receipt says.
+type receipt struct {
+	acked map[int]orchestrator.Acked
+	err   error
+}
+
+// receipt decodes the receipt of a batch once: its sagas are mostly in one slice.
+func (s *Slice) receipt(id saga.BatchID) receipt {
+	r, ok := s.receipts[id]
+	if !ok {
+		r.acked, r.err = stored.DecodeAcks(s.Batches[id].Acks)
+		if s.receipts == nil {
+			s.receipts = map[saga.BatchID]receipt{}
+		}
+		s.receipts[id] = r
+	}
+	return r
+}
+
 // known reports whether a send waits or was acknowledged, or is too old to tell.
 func (c *sagaCheck) known(p place) bool {
 	if saga.ID(p.batch).Time().Before(c.slice.ReceiptsSince) {
@@ -75,12 +94,12 @@ func (c *sagaCheck) known(p place) bool {
 	}
 	b := c.slice.Batches[p.batch]
 	waiting := slices.Contains(b.Waiting, int32(p.index))
-	acks, err := stored.DecodeAcks(b.Acks)
-	if err != nil {
-		c.once(ReceiptUnreadable, p.batch, "the receipt of batch %s cannot be read: %v", p.batch, err)
+	r := c.slice.receipt(p.batch)
+	if r.err != nil {
+		c.once(ReceiptUnreadable, p.batch, "the receipt of batch %s cannot be read: %v", p.batch, r.err)
 		return true
 	}
-	_, acked := acks[p.index]
+	_, acked := r.acked[p.index]
 	if waiting && acked {
 		c.once(ReceiptDoubtful, p.batch, "record %d of batch %s has a receipt, and waits in the outbox", p.index, p.batch)
 	}
@@ -99,12 +118,7 @@ func (c *sagaCheck) once(kind Kind, batch saga.BatchID, format string, args ...a
 func (c *sagaCheck) sent() []saga.Sent {
 	published := map[saga.BatchID]stored.Published{}
 	for _, id := range stored.OpenBatches(&c.in) {
-		b := c.slice.Batches[id]
-		acks, err := stored.DecodeAcks(b.Acks)
-		if err != nil {
-			acks = map[int]orchestrator.Acked{}
-		}
-		published[id] = stored.Published{Left: b.Waiting, Acked: acks}
+		published[id] = stored.Published{Left: c.slice.Batches[id].Waiting, Acked: c.slice.receipt(id).acked}
 	}
 	return stored.Sent(&c.in, published)
 }

@@ -75,6 +75,8 @@ type Slice struct {
 	ReceiptsSince time.Time
 	Sagas         []Saga
 	Batches       map[saga.BatchID]Batch // all that the sagas' facts and open commands name, if anything is known of them
+
+	receipts map[saga.BatchID]receipt // decoded so far; a slice is checked by one goroutine
 }
 
 // Saga is a row of table sagas, and what belongs to it.

@@ -13,7 +13,8 @@ import (
 type replica struct {
 	w      *world
 	name   string
-	life   int // grows with each start: what was planned for an earlier one does not touch it
+	life   int       // grows with each start: what was planned for an earlier one does not touch it
+	began  time.Time // of this life
 	engine *orchestrator.Engine
 	tasks  []*task
 	open   []*faultyTx
@@ -40,6 +41,7 @@ func (r *replica) start() {
 		return
 	}
 	r.life++
+	r.began = w.now
 	r.dead, r.frozen, r.open, r.tasks, r.drain, r.ends = false, 0, nil, nil, nil, nil
 	r.clock = newClock(w, r)
 	store := &faultyStore{Store: w.database.store, w: w, r: r}

@@ -29,6 +29,7 @@ type kafka struct {
 // topicLog is a topic: its partitions, each a log.
 type topicLog struct {
 	name       string
+	limit      int // of a record's bytes; 0: none
 	partitions [partitions]partitionLog
 }
 

@@ -202,6 +202,9 @@ func (n commandName) told() commandName {
 // refuses reports whether a topic refuses a record for good: some commands are too large for theirs, until somebody raises the
 // limit.
 func (k *kafka) refuses(r *orchestrator.Record) bool {
+	if limit := k.topic(r.Topic).limit; limit > 0 && len(r.Key)+len(r.Value) > limit {
+		return true
+	}
 	if r.Kind != orchestrator.RecordCommand || k.calm {
 		return false
 	}

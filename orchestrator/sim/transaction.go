@@ -90,8 +90,7 @@ func (t *faultyTx) commit(ctx context.Context, batch orchestrator.Batch) error {
 		return err
 	}
 	t.s.w.report.Commits++
-	t.s.w.oracle.committed(batch)
-	t.s.w.kafka.oracle.committed(t.s.r, batch)
+	t.s.w.committed(t.s.r, batch)
 	return nil
 }
 

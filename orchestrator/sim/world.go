@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/skaldhq/skald/orchestrator"
 	"github.com/skaldhq/skald/orchestrator/memory"
 	"github.com/skaldhq/skald/orchestrator/sim/crashpoint"
 )
@@ -72,8 +73,10 @@ type world struct {
 	replicas []*replica
 	people   *people
 	oracle   *oracle
-	actors   *actors
-	crashes  *crashes // nil: no named ones
+	// committed is told of every transaction that a replica has committed.
+	committed func(r *replica, b orchestrator.Batch)
+	actors    *actors
+	crashes   *crashes // nil: no named ones
 }
 
 func newWorld(opt Options) *world {
@@ -87,6 +90,10 @@ func newWorld(opt Options) *world {
 	w.oracle = newOracle(w)
 	w.kafka = newKafka(w)
 	w.actors = newActors(w)
+	w.committed = func(r *replica, b orchestrator.Batch) {
+		w.oracle.committed(b)
+		w.kafka.oracle.committed(r, b)
+	}
 	w.people = newPeople(w)
 	w.crashes = newCrashes(w)
 	return w

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -74,17 +75,25 @@ func openShared(ctx context.Context) (embedded.Shared, error) {
 
 // keepUp counts the running test as use of the server. A timer and no goroutine: tests look for goroutines left behind.
 func keepUp(t testing.TB, server embedded.Shared) {
-	stopped := make(chan struct{})
+	var mu sync.Mutex // guards timer: the first call may come before the assignment
 	var timer *time.Timer
+	stopped := false
+	mu.Lock()
+	defer mu.Unlock()
 	timer = time.AfterFunc(embedded.SharedIdle/10, func() {
-		select {
-		case <-stopped:
-		default:
+		mu.Lock()
+		defer mu.Unlock()
+		if !stopped {
 			_ = server.Touch() // a server that is gone fails the test where it is used
 			timer.Reset(embedded.SharedIdle / 10)
 		}
 	})
-	t.Cleanup(func() { close(stopped); timer.Stop() })
+	t.Cleanup(func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		timer.Stop()
+	})
 }
 
 func create(ctx context.Context, admin, name string) error {

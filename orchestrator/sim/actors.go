@@ -33,7 +33,7 @@ type actors struct {
 }
 
 // moods are the shares of steps that a seed's participants take in an unusual way.
-type moods struct{ reject, retriableReject, undoReject, undoBroken float64 }
+type moods struct{ reject, retriableReject, undoReject, undoBroken, notFound float64 }
 
 type effectKey struct {
 	saga wire.ID
@@ -50,7 +50,7 @@ func newActors(w *world) *actors {
 		said: map[string]*said{}, asked: map[effectKey][]wire.Command{}, downTill: map[string]time.Time{},
 		open: map[*delivery]bool{}, openRows: map[effectKey]int{},
 	}
-	a.moods = moods{reject: 0.16 * a.rng.Float64(), retriableReject: 0.06 * a.rng.Float64(), undoReject: 0.1 * a.rng.Float64(), undoBroken: 0.1 * a.rng.Float64()}
+	a.moods = moods{reject: 0.16 * a.rng.Float64(), retriableReject: 0.06 * a.rng.Float64(), undoReject: 0.1 * a.rng.Float64(), undoBroken: 0.1 * a.rng.Float64(), notFound: 0.05 * a.rng.Float64()}
 	for _, name := range participantNames {
 		a.byName[name] = a.participant(name)
 	}

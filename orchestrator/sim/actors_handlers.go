@@ -15,6 +15,7 @@ const (
 	moodReject byte = iota + 1
 	moodUndoReject
 	moodUndoBroken
+	moodNotFound
 )
 
 // execute takes an effect inside the barrier's transaction.
@@ -24,6 +25,9 @@ func (a *actors) execute(_ context.Context, req *participants.Request) (particip
 	}
 	if a.refuses(req.Command) {
 		return participants.Reject("no", "this one is refused")
+	}
+	if !a.honest && a.mood(req.Command, moodNotFound) < a.moods.notFound {
+		return participants.Reject(wire.CodeNotFound, "a business code, that means something else to the engine")
 	}
 	if r, broken := a.breaks(); broken {
 		return r, nil

@@ -85,7 +85,6 @@ func (o *oracle) committed(b orchestrator.Batch) {
 			o.promise(r)
 		}
 	}
-	o.recovery.committed(o)
 }
 
 // written looks at one saga of it.

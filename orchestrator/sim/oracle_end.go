@@ -76,6 +76,9 @@ func (o *oracle) ended(t *track) (guarantee, wrong string) {
 		if o.lied[t.id] {
 			continue
 		}
+		if t.steps[i].undoing { // abandoned before its compensation was answered
+			continue
+		}
 		standing := truth.done > truth.undone
 		switch s.Effect {
 		case saga.EffectCertain:

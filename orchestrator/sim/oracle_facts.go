@@ -107,7 +107,13 @@ func (o *oracle) fact(t *track, f *saga.Fact) {
 	case saga.UndoStarted, saga.UndoSent, saga.UndoBackedOff, saga.UndoSucceeded, saga.UndoRefused, saga.StepWaived:
 		o.backward(t, f, i, s)
 	case saga.SagaSuspended, saga.SagaUnsuspended, saga.SagaBroken, saga.CancelRequested, saga.CancelRefused, saga.AttentionRaised,
-		saga.AttentionCleared, saga.CertificateAmended, saga.ReplyRecorded, saga.ReplyIgnored, saga.PublishFailed:
+		saga.AttentionCleared, saga.CertificateAmended, saga.ReplyRecorded, saga.ReplyIgnored:
+	case saga.PublishFailed:
+		for _, verb := range []saga.Verb{f.Verb, saga.Probe} {
+			if c := o.commands[commandKey{t.id, f.Step, verb, f.Edition}]; c != nil {
+				c.seen = true // its saga says that it never will be (S6)
+			}
+		}
 	}
 }
 

@@ -115,6 +115,7 @@ func (p *people) script() {
 		}
 	}
 	p.planHolds()
+	p.w.oracle.watch()
 }
 
 // within is a time from now of less than so many milliseconds.

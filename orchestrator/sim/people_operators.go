@@ -108,7 +108,10 @@ func (p *people) ask(ref sagaRef, act saga.Acted, revision int64) {
 	}}
 	if p.rng.IntN(3) == 0 {
 		d.IdempotencyKey = d.RequestID
-		p.w.after(p.within(20_000), func() { p.send(d) })
+		p.w.after(p.within(20_000), func() {
+			d.Act.By = "operator-8" // who asks is no part of the request
+			p.send(d)
+		})
 	}
 	p.w.oracle.asked(d)
 	p.send(d)

@@ -138,6 +138,7 @@ func (a *API) registerAll() {
 	a.registerEvents()
 	a.registerActions()
 	a.registerDefinitions()
+	a.registerHolds()
 	a.registerOperate()
 	a.registerHealth()
 	a.openAnswers()
@@ -145,7 +146,7 @@ func (a *API) registerAll() {
 
 // openAnswers lets the description of answers allow fields that come later; only requests are closed.
 func (a *API) openAnswers() {
-	requests := []string{"StartRequest", "ActRequest", "ReasonRequest"}
+	requests := []string{"StartRequest", "ActRequest", "ReasonRequest", "HoldRequest"}
 	for name, schema := range a.huma.OpenAPI().Components.Schemas.Map() {
 		if !slices.Contains(requests, name) && schema.AdditionalProperties == false {
 			schema.AdditionalProperties = nil

@@ -17,6 +17,9 @@ type Engine interface {
 	PutDefinition(ctx context.Context, tenant string, src []byte, activate bool, by, requestID string) (orchestrator.DefinitionRow, bool, error)
 	CheckDefinition(src []byte) error
 	SetDefinitionState(ctx context.Context, tenant, name string, version int, state orchestrator.DefinitionState, by, reason, requestID string) error
+	PutHold(ctx context.Context, h orchestrator.Hold, by, requestID string) (orchestrator.HoldRow, bool, error)
+	EndHold(ctx context.Context, tenant string, id int64, by, reason, requestID string) error
+	Holds(ctx context.Context, tenant string) ([]orchestrator.HoldRow, error)
 	Reader() orchestrator.Reader
 	Definitions() orchestrator.Definitions
 	Ready() error

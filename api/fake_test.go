@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +28,8 @@ type fakeEngine struct {
 	puts    [][]byte
 	states  []orchestrator.DefinitionState
 	created bool
+	holds   []orchestrator.HoldRow
+	holdBy  string
 
 	def    *saga.Definition
 	row    orchestrator.DefinitionRow
@@ -92,6 +95,33 @@ func (f *fakeEngine) SetDefinitionState(_ context.Context, _, _ string, _ int, s
 	f.states = append(f.states, state)
 	return f.err
 }
+
+func (f *fakeEngine) PutHold(_ context.Context, h orchestrator.Hold, by, _ string) (orchestrator.HoldRow, bool, error) {
+	if f.err != nil {
+		return orchestrator.HoldRow{}, false, f.err
+	}
+	for _, row := range f.holds {
+		if row.Scope == h.Scope && row.Name == h.Name {
+			return row, false, nil
+		}
+	}
+	row := orchestrator.HoldRow{ID: int64(len(f.holds) + 1), Hold: h}
+	f.holds = append(f.holds, row)
+	f.holdBy = by
+	return row, true, nil
+}
+
+func (f *fakeEngine) EndHold(_ context.Context, tenant string, id int64, by, _, _ string) error {
+	for i, row := range f.holds {
+		if row.ID == id && row.Tenant == tenant {
+			f.holds, f.holdBy = slices.Delete(f.holds, i, i+1), by
+			return nil
+		}
+	}
+	return orchestrator.ErrNotFound
+}
+
+func (f *fakeEngine) Holds(context.Context, string) ([]orchestrator.HoldRow, error) { return f.holds, f.err }
 
 func (f *fakeEngine) Reader() orchestrator.Reader           { return f.reader }
 func (f *fakeEngine) Definitions() orchestrator.Definitions { return fakeDefinitions{f} }

@@ -17,6 +17,7 @@ const (
 	PermitStart    Permission = "start"    // sagas
 	PermitOperate  Permission = "operate"  // cancel, retry, complete, ...
 	PermitDeploy   Permission = "deploy"   // definitions
+	PermitAdmin    Permission = "admin"    // what touches every tenant
 )
 
 // Role is a set of permissions.
@@ -51,7 +52,7 @@ func (r Role) Permissions() []Permission {
 	case RoleDeployer:
 		return []Permission{PermitRead, PermitDeploy}
 	case RoleAdmin:
-		return []Permission{PermitRead, PermitPayloads, PermitStart, PermitOperate, PermitDeploy}
+		return []Permission{PermitRead, PermitPayloads, PermitStart, PermitOperate, PermitDeploy, PermitAdmin}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -59,6 +60,18 @@ func commandLine(t *testing.T, b *bench) {
 	require.Contains(t, skald(2, "saga", "start", "order-quick", "--input", "{}"), "payment_token")
 	require.Contains(t, skald(4, "saga", "start", "no-such-saga", "--input", "{}"), "unknown_saga")
 	require.Contains(t, skald(4, "saga", "get", "no-such-key"), "no-such-key")
+
+	// A hold on a definition that nothing else uses: other tests share the engine.
+	require.Contains(t, skald(0, "hold", "definition", "order-quick@7", "-r", "stocktaking"), "definition order-quick@7 is held from now on: stocktaking")
+	require.Contains(t, skald(0, "hold", "definition", "order-quick@7", "-r", "twice"), "already: stocktaking")
+	var holds client.HoldList
+	require.NoError(t, json.Unmarshal([]byte(skald(0, "hold", "list", "-o", "json")), &holds))
+	require.Len(t, holds.Items, 1)
+	number := strconv.FormatInt(holds.Items[0].ID, 10)
+	require.Contains(t, skald(0, "hold", "list"), "stocktaking")
+	require.Contains(t, skald(0, "hold", "end", number, "-r", "done"), "hold "+number+" has ended")
+	require.Contains(t, skald(4, "hold", "end", number, "-r", "done"), "skald:")
+	require.Contains(t, skald(0, "hold", "list"), "Nothing is held.")
 
 	require.Contains(t, skald(0, "definition", "list"), "order-quick")
 	require.Contains(t, skald(0, "definition", "show", "order-quick@1"), "# order-placement with timeouts")

@@ -1,0 +1,90 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/skaldhq/skald/api/client"
+	"github.com/skaldhq/skald/orchestrator"
+)
+
+type putHoldInput struct{ rawBody }
+
+type endHoldInput struct {
+	ID     int64  `path:"id" minimum:"1"`
+	Reason string `query:"reason" required:"true" minLength:"1" maxLength:"1000" doc:"Kept in the audit"`
+}
+
+func (a *API) registerHolds() {
+	register(a, route{
+		id: "list-holds", method: http.MethodGet, path: "/v1/holds", tag: "operate", summary: "List the holds in force, oldest first",
+		permission: PermitRead, answers: map[int]any{http.StatusOK: client.HoldList{}},
+	}, a.listHolds)
+	register(a, route{
+		id: "set-hold", method: http.MethodPost, path: "/v1/holds", tag: "operate",
+		summary: "Hold a definition, a participant, the tenant or everything",
+		description: "No command is created under a hold, and timeouts, back-offs and deadlines stand still; replies are applied. " +
+			"200 with the hold that is there when one of the same scope, name and version is in force already. Scope all takes an admin.",
+		permission: PermitOperate, body: client.HoldRequest{},
+		answers: map[int]any{http.StatusOK: client.Hold{}, http.StatusCreated: client.Hold{}}, headers: []string{"Location"},
+	}, a.putHold)
+	register(a, route{
+		id: "end-hold", method: http.MethodDelete, path: "/v1/holds/{id}", tag: "operate", summary: "End a hold; what it stopped goes on",
+		permission: PermitOperate, answers: map[int]any{http.StatusNoContent: nil}, errors: []int{http.StatusNotFound},
+	}, a.endHold)
+}
+
+func (a *API) listHolds(ctx context.Context, _ *struct{}) (*answer, error) {
+	rows, err := a.cfg.Engine.Holds(ctx, requestOf(ctx).principal.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	out := client.HoldList{Items: make([]client.Hold, len(rows))}
+	for i := range rows {
+		out.Items[i] = renderHold(&rows[i])
+	}
+	return &answer{status: http.StatusOK, body: out}, nil
+}
+
+func (a *API) putHold(ctx context.Context, in *putHoldInput) (*answer, error) {
+	body, err := readBody[client.HoldRequest](a, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.checkBody(body, in.RawBody); err != nil {
+		return nil, err
+	}
+	who := requestOf(ctx)
+	if body.Scope == client.HoldAll && !who.principal.May(PermitAdmin) {
+		return nil, newProblem(http.StatusForbidden, codeForbidden, "a hold on all tenants takes an admin")
+	}
+	row, set, err := a.cfg.Engine.PutHold(ctx, orchestrator.Hold{
+		Tenant: who.principal.Tenant, Scope: orchestrator.HoldScope(body.Scope), Name: body.Name, Version: body.Version,
+		Reason: strings.TrimSpace(body.Reason),
+	}, who.principal.Name, who.id)
+	if err != nil {
+		return nil, err
+	}
+	out := &answer{status: http.StatusOK, body: renderHold(&row)}
+	if set {
+		out.status = http.StatusCreated
+	}
+	return out.with("Location", fmt.Sprintf("/v1/holds/%d", row.ID)), nil
+}
+
+func (a *API) endHold(ctx context.Context, in *endHoldInput) (*answer, error) {
+	who := requestOf(ctx)
+	if err := a.cfg.Engine.EndHold(ctx, who.principal.Tenant, in.ID, who.principal.Name, in.Reason, who.id); err != nil {
+		return nil, err
+	}
+	return &answer{status: http.StatusNoContent}, nil
+}
+
+func renderHold(row *orchestrator.HoldRow) client.Hold {
+	return client.Hold{
+		ID: row.ID, Scope: client.HoldScope(row.Scope), Name: row.Name, Version: row.Version,
+		Reason: row.Reason, Since: row.From.UTC(),
+	}
+}

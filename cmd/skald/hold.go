@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/skaldhq/skald/api/client"
+)
+
+// holdCmd are the commands about holds.
+type holdCmd struct {
+	remote
+
+	List        holdListCmd        `cmd:"" help:"List the holds in force."`
+	Definition  holdDefinitionCmd  `cmd:"" help:"Hold the sagas of a definition, or of one version of it."`
+	Participant holdParticipantCmd `cmd:"" help:"Hold one participant's commands."`
+	Tenant      holdTenantCmd      `cmd:"" help:"Hold every saga of the tenant."`
+	All         holdAllCmd         `cmd:"" help:"Hold every saga of every tenant."`
+	End         holdEndCmd         `cmd:"" help:"End a hold; what it stopped goes on."`
+}
+
+// Help is shown under the command's usage.
+func (holdCmd) Help() string {
+	return `Under a hold no command is sent, and timeouts, back-offs and deadlines stand still; replies are applied.
+
+Example:
+
+  skald hold participant payments --reason "the card gateway is away"
+  skald hold list
+  skald hold end 1 --reason "it is back"`
+}
+
+// holdWhy is the reason of a hold.
+type holdWhy struct {
+	Reason string `short:"r" required:"" help:"Why; it stays in the audit, and shows where sagas wait."`
+}
+
+type (
+	holdListCmd       struct{}
+	holdDefinitionCmd struct {
+		Definition string `arg:"" help:"A definition's name, or name@version."`
+		holdWhy
+	}
+	holdParticipantCmd struct {
+		Participant string `arg:"" help:"A participant's name."`
+		holdWhy
+	}
+	holdTenantCmd struct{ holdWhy }
+	holdAllCmd    struct{ holdWhy }
+	holdEndCmd    struct {
+		ID     int64  `arg:"" help:"The hold's number, as skald hold list shows it."`
+		Reason string `short:"r" required:"" help:"Why; it stays in the audit."`
+	}
+)
+
+// Run lists them.
+func (holdListCmd) Run(ctx context.Context, term *console, all *cli) error {
+	c, err := all.Hold.open()
+	if err != nil {
+		return err
+	}
+	holds, err := c.Holds(ctx)
+	if err != nil {
+		return all.Hold.explain(err)
+	}
+	if term.json {
+		return writeJSON(term.out, client.HoldList{Items: holds})
+	}
+	if len(holds) == 0 {
+		fmt.Fprintln(term.err, "Nothing is held.")
+		return nil
+	}
+	rows := [][]string{{"id", "what", "since", "why"}}
+	for _, h := range holds {
+		rows = append(rows, []string{strconv.FormatInt(h.ID, 10), held(h), h.Since.Local().Format("2006-01-02 15:04:05"), h.Reason})
+	}
+	table(term.out, term.style, rows, nil)
+	return nil
+}
+
+// held is what a hold stops, in words.
+func held(h client.Hold) string {
+	switch h.Scope {
+	case client.HoldSagaType:
+		if h.Version > 0 {
+			return fmt.Sprintf("definition %s@%d", h.Name, h.Version)
+		}
+		return "definition " + h.Name
+	case client.HoldParticipant:
+		return "participant " + h.Name
+	case client.HoldTenant:
+		return "the tenant"
+	case client.HoldAll:
+		return "everything"
+	}
+	return string(h.Scope)
+}
+
+// Run sets the hold; so do the others.
+func (cmd *holdDefinitionCmd) Run(ctx context.Context, term *console, all *cli) error {
+	name, version, err := splitVersion(cmd.Definition)
+	if err != nil {
+		return err
+	}
+	return cmd.set(ctx, term, all, client.HoldRequest{Scope: client.HoldSagaType, Name: name, Version: version})
+}
+
+// Run sets the hold.
+func (cmd *holdParticipantCmd) Run(ctx context.Context, term *console, all *cli) error {
+	return cmd.set(ctx, term, all, client.HoldRequest{Scope: client.HoldParticipant, Name: cmd.Participant})
+}
+
+// Run sets the hold.
+func (cmd *holdTenantCmd) Run(ctx context.Context, term *console, all *cli) error {
+	return cmd.set(ctx, term, all, client.HoldRequest{Scope: client.HoldTenant})
+}
+
+// Run sets the hold.
+func (cmd *holdAllCmd) Run(ctx context.Context, term *console, all *cli) error {
+	return cmd.set(ctx, term, all, client.HoldRequest{Scope: client.HoldAll})
+}
+
+func (cmd *holdWhy) set(ctx context.Context, term *console, all *cli, req client.HoldRequest) error {
+	c, err := all.Hold.open()
+	if err != nil {
+		return err
+	}
+	req.Reason = cmd.Reason
+	h, created, err := c.PutHold(ctx, req)
+	if err != nil {
+		return all.Hold.explain(err)
+	}
+	if term.json {
+		return writeJSON(term.out, h)
+	}
+	word := "is held since " + h.Since.Local().Format("2006-01-02 15:04:05") + " already"
+	if created {
+		word = "is held from now on"
+	}
+	fmt.Fprintf(term.out, "%s %s %s: %s\n", term.style.good("✓"), held(h), word, h.Reason)
+	fmt.Fprintf(term.out, "  skald hold end %d --reason \"...\"   ends it\n", h.ID)
+	return nil
+}
+
+// Run ends it.
+func (cmd *holdEndCmd) Run(ctx context.Context, term *console, all *cli) error {
+	c, err := all.Hold.open()
+	if err != nil {
+		return err
+	}
+	if err := c.EndHold(ctx, cmd.ID, cmd.Reason); err != nil {
+		return all.Hold.explain(err)
+	}
+	if !term.json {
+		fmt.Fprintf(term.out, "%s hold %d has ended\n", term.style.good("✓"), cmd.ID)
+	}
+	return nil
+}

@@ -15,7 +15,8 @@ import (
 type brokerOracle struct {
 	w         *world
 	promises  map[recordName]*promise
-	lanes     map[lane][]*promise // per saga and topic, in commit order; what has appeared is cut off at the front
+	seen      map[commandName]bool // commands that some attempt of has been appended
+	lanes     map[lane][]*promise  // per saga and topic, in commit order; what has appeared is cut off at the front
 	order     []*promise
 	sequences map[saga.ID]int64
 	stored    map[saga.ID]*saga.Instance
@@ -54,7 +55,7 @@ type promise struct {
 
 func newBrokerOracle(w *world) *brokerOracle {
 	return &brokerOracle{
-		w: w, promises: map[recordName]*promise{}, lanes: map[lane][]*promise{}, sequences: map[saga.ID]int64{},
+		w: w, promises: map[recordName]*promise{}, seen: map[commandName]bool{}, lanes: map[lane][]*promise{}, sequences: map[saga.ID]int64{},
 		stored: map[saga.ID]*saga.Instance{}, writes: map[saga.ID]int{}, refusals: map[commandName]bool{}, handed: map[*replica]map[place]*entry{},
 	}
 }
@@ -167,9 +168,12 @@ func (o *brokerOracle) appended(r *orchestrator.Record) {
 		if q == p {
 			break
 		}
-		if !q.appended && !o.excused(q, p) {
+		if !q.appended && !o.excused(q, p) && !o.seen[q.name.command] { // a further attempt is no first sight
 			o.w.violate("S7", "%s is first seen before %s, which was committed before it", p.name, q.name)
 		}
+	}
+	if p.name.sequence == "" {
+		o.seen[p.name.command] = true
 	}
 	for l := o.lanes[at]; len(l) > 0 && l[0].appended; l = o.lanes[at] {
 		o.lanes[at] = l[1:]

@@ -164,7 +164,7 @@ func (c *committer) poisoned(ctx context.Context, it *item, cause error) {
 	if it.start != nil || it.act != nil || it.tries > 0 { // a request has its answer, and its saga goes on
 		return
 	}
-	broken := &item{id: it.id, tries: 1, event: it.event, delivery: it.delivery}
+	broken := &item{id: it.id, tries: 1, event: it.event, delivery: it.delivery, settled: it.settled}
 	if it.delivery != nil {
 		broken.delivery.Poison = &it.delivery.Raw
 		broken.delivery.Poison.Reason, broken.delivery.Poison.Message = "poison", cause.Error()

@@ -57,6 +57,7 @@ type forming struct {
 	order    []saga.ID
 	answers  []func()   // once committed
 	marks    []Delivery // once committed
+	settled  []Settled  // what events took out of the outbox
 	later    []*item    // for the next batch, once committed
 	ignored  int
 	rejected int

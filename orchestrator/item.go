@@ -16,6 +16,7 @@ type item struct {
 	hash     [32]byte         // of a start's or an action's request
 	act      *ActRequest      // of an action
 	delivery *Delivery        // of a reply
+	settled  *Settled         // of a refused record: leaves the outbox with this event; nil: nothing does
 	revision int64            // of a precise timer: it is dropped where the saga has moved on; 0: whatever it is
 	tries    int
 	done     func(answer) // nil: nobody waits

@@ -31,11 +31,13 @@ func (c *committer) apply(ctx context.Context, tx Tx, f *forming, it *item, clai
 		return err
 	case state == RowBusy:
 		return f.busy(it)
-	case state == RowMissing:
-		c.missing(f, it)
-		return nil
+	}
+	if it.settled != nil {
+		f.settled = append(f.settled, *it.settled)
 	}
 	switch {
+	case state == RowMissing:
+		c.missing(f, it)
 	case it.act != nil:
 		c.applyAct(f, w, it)
 	case it.delivery != nil:

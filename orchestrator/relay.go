@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -67,8 +68,9 @@ func (r *relay) publish(ctx context.Context, rows []outgoing) {
 	r.observer.Published(len(records), unknown, refused, r.clock.Now().Sub(began))
 }
 
-// settle notes what became of a row. What is unknown stays in the outbox; what is refused for good becomes an event of its saga.
-// reason is why something is unknown.
+// settle notes what became of a row. What is unknown stays in the outbox; what is refused for good becomes an event of its saga, and
+// leaves the outbox in that event's transaction: else a crash between the two would leave a saga that was never told (S6). reason is
+// why something is unknown.
 func (r *relay) settle(ctx context.Context, row OutboxRow, published []Published) (unknown, refused int, reason error) {
 	s := Settled{Batch: row.Batch}
 	for i, p := range published {
@@ -78,18 +80,23 @@ func (r *relay) settle(ctx context.Context, row OutboxRow, published []Published
 		case PublishUnknown:
 			s.Left = append(s.Left, row.Indexes[i])
 			reason = p.Err
+			unknown++
 		case PublishRefused:
 			refused++
-			r.refused(ctx, row, row.Records[i], p.Err)
+			if row.Records[i].Kind == RecordCommand {
+				s.Left = append(s.Left, row.Indexes[i])
+			}
+			r.refused(ctx, row, i, p.Err)
 		}
 	}
 	if len(s.Left) < len(published) {
 		r.acks.put(s)
 	}
-	return len(s.Left), refused, reason
+	return unknown, refused, reason
 }
 
-func (r *relay) refused(ctx context.Context, row OutboxRow, record Record, cause error) {
+func (r *relay) refused(ctx context.Context, row OutboxRow, i int, cause error) {
+	record := &row.Records[i]
 	r.log.ErrorContext(ctx, "the broker refuses a record for good", "saga_id", record.Saga, "topic", record.Topic, "step", record.Step, "error", cause)
 	if record.Kind != RecordCommand {
 		return
@@ -98,11 +105,12 @@ func (r *relay) refused(ctx context.Context, row OutboxRow, record Record, cause
 	if verb == saga.Probe {
 		verb = saga.Execute
 	}
-	err := r.intake.Put(ctx, laneReplies, &item{id: record.Saga, event: saga.Event{ID: row.Batch.String(), Body: saga.PublishRefused{
+	without := slices.Delete(slices.Clone(row.Indexes), i, i+1)
+	err := r.intake.Put(ctx, laneReplies, &item{id: record.Saga, settled: &Settled{Batch: row.Batch, Left: without}, event: saga.Event{ID: row.Batch.String(), Body: saga.PublishRefused{
 		Step: record.Step,
 		Verb: verb, Edition: record.Edition, Attempt: record.Attempt, MaybeSent: row.MaybeSent, Message: cause.Error(),
 	}}})
-	if err != nil { // stopping: the attempt times out, is sent again and refused again
+	if err != nil { // stopping: it stays in the outbox, and whoever sends it next tells its saga
 		r.log.WarnContext(ctx, "a refused record is told to its saga later", "saga_id", record.Saga, "error", err)
 	}
 }

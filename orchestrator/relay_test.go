@@ -104,6 +104,28 @@ func TestRelay_ARefusedCommandIsToldToItsSaga(t *testing.T) {
 	require.Zero(t, b.outbox(), "a refused record leaves its row")
 }
 
+// A crash between the acknowledgements' transaction and the event's must leave the row, so that somebody tells the saga (S6).
+func TestRelay_ARefusedCommandStaysInTheOutboxUntilItsSagaIsTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.decide(refused, acked)
+	id := b.start(errand())
+	foreign, err := b.memory.Begin(t.Context(), orchestrator.Need{Sagas: []saga.ID{id}})
+	require.NoError(t, err)
+	b.publish()
+	b.turn()
+	b.turn()
+	require.Equal(t, saga.Running, b.saga(id).Status, "its row is locked, so it cannot be told")
+	require.Equal(t, 1, b.outbox(), "the refused command is all that says so")
+	foreign.Rollback(t.Context())
+	b.turn()
+	require.Equal(t, saga.Suspended, b.saga(id).Status)
+	b.publish()
+	b.turn()
+	b.turn()
+	require.Zero(t, b.outbox())
+}
+
 func TestRelay_ACommandThatMayHaveBeenSentAndIsThenRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -28,12 +28,13 @@ func (c *committer) commit(ctx context.Context, items []*item) error {
 			return err
 		}
 	}
-	f.batch.Settled = c.acks.take()
+	acked := c.acks.take()
+	f.batch.Settled = slices.Concat(f.settled, acked)
 	f.close()
 	if f.empty() {
 		tx.Rollback(ctx)
 	} else if err := c.finish(ctx, tx, f); err != nil {
-		c.acks.put(f.batch.Settled...)
+		c.acks.put(acked...)
 		return err
 	}
 	c.later = append(c.later, f.later...)

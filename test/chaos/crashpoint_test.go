@@ -99,15 +99,3 @@ func rounds() []round {
 	}
 	return all
 }
-
-// at is where the process that sees the round is to die.
-func (r round) at(n int) crashpoint.At {
-	a := crashpoint.At{Point: r.point, Phase: r.phase, N: n}
-	switch r.point {
-	case crashpoint.StartBegin, crashpoint.StartInserted, crashpoint.StartUnknown, crashpoint.StartCommitted:
-		a.Phase = "" // there is no other saga
-	case crashpoint.RelayTaken: // only what nobody has published is taken: there, the next process dies
-		a.Point = crashpoint.RelayProducing
-	}
-	return a
-}

@@ -83,6 +83,8 @@ func cases() map[string]testCase {
 		"Mark_OfAnOlderAssignmentIsIgnored":        {run: markOfAnOlderAssignment},
 		"Fetch_PoisonComesOutAsItWentIn":           {run: fetchPoison},
 		"Fetch_RestartAfterPoisonDoesNotReadAgain": {run: fetchPoisonOnce},
+		"Group_AgainstAModel_1":                    {run: groupAgainstModel(1)},
+		"Group_AgainstAModel_2":                    {run: groupAgainstModel(2)},
 	}
 }
 

@@ -233,7 +233,11 @@ func (o *brokerOracle) changes(e *entry, d *orchestrator.Delivery) string {
 	if d.Reply.Outcome == saga.ReplyInProgress && o.writes[d.Saga] > e.handed {
 		return "" // a heartbeat leaves no fact
 	}
-	decision, err := saga.Decide(o.w.people.plan(in.Tenant, in.Saga, in.Version).def, *in, saga.Event{ID: d.ID, Body: d.Reply, Env: saga.Env{At: o.w.now, Jitter: 0.5}})
+	plan := o.w.people.plan(in.Tenant, in.Saga, in.Version)
+	if plan.trap {
+		return "" // its event is what it broke of
+	}
+	decision, err := saga.Decide(plan.def, *in, saga.Event{ID: d.ID, Body: d.Reply, Env: saga.Env{At: o.w.now, Jitter: 0.5}})
 	switch {
 	case err != nil:
 		return "it is not in quarantine: " + err.Error()

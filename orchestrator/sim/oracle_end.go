@@ -132,7 +132,7 @@ func verdict(t *track) string {
 func (o *oracle) attention(t *track) string {
 	in := &t.in
 	if !in.Status.Terminal() {
-		person := false
+		person := in.Broken != ""
 		for i := range in.Steps {
 			s := &in.Steps[i]
 			name := t.def.Steps[i].Name
@@ -182,7 +182,9 @@ func (o *oracle) explained(t *track, a saga.Attention) bool {
 		return live && in.DeadlinePassed
 	case saga.AttentionExhausted, saga.AttentionSlow, saga.AttentionHeld:
 		return live && (track.open || track.undoing)
-	case saga.AttentionHistory, saga.AttentionInvariant:
+	case saga.AttentionInvariant:
+		return in.Broken != ""
+	case saga.AttentionHistory:
 	}
 	return false
 }

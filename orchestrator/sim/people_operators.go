@@ -136,7 +136,7 @@ func (p *people) send(d *deed) {
 func (p *people) resume(ref sagaRef) {
 	p.w.after(time.Second+p.within(30_000), func() {
 		t := p.w.oracle.tracks[ref.id]
-		if t.in.Pause == nil || t.in.Status.Terminal() {
+		if t.in.Pause == nil || t.in.Status.Terminal() || t.in.Broken != "" {
 			return
 		}
 		p.ask(ref, saga.Acted{Action: saga.ActionResume, Reason: "sim", By: "operator-0"}, 0)
@@ -152,7 +152,7 @@ func (p *people) unpause() {
 			continue
 		}
 		again = again || t.in.Status != saga.Suspended
-		if t.in.Pause != nil {
+		if t.in.Pause != nil && t.in.Broken == "" {
 			p.ask(sagaRef{t.in.Tenant, t.in.ID}, saga.Acted{Action: saga.ActionResume, Reason: "sim", By: "operator-0"}, 0)
 			again = true
 		}

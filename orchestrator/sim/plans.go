@@ -14,6 +14,7 @@ type plan struct {
 	source  []byte // canonical JSON
 	payload []payloadKind
 	undo    []payloadKind // of compensations
+	trap    bool          // judging its sagas panics
 }
 
 // poolSize is how many names are drawn; each has two versions that have nothing in common.
@@ -22,6 +23,7 @@ const poolSize = 60
 // planPool compiles each plan once in a process, when a world first asks for it. It is safe for concurrent use.
 type planPool struct {
 	fixed []func() *plan
+	trap  func() *plan
 	drawn [poolSize][2]func() *plan
 }
 
@@ -29,7 +31,7 @@ type planPool struct {
 var pool = newPlanPool()
 
 func newPlanPool() *planPool {
-	p := &planPool{}
+	p := &planPool{trap: sync.OnceValue(compileTrap)}
 	for _, src := range fixedPlans {
 		p.fixed = append(p.fixed, sync.OnceValue(func() *plan { return compilePlan([]byte(src), nil, nil) }))
 	}
@@ -57,6 +59,9 @@ func (p *planPool) choose(r *rand.Rand) [][]*plan {
 			versions = append(versions, d[1]())
 		}
 		out = append(out, versions)
+	}
+	if first%trapEvery == 0 {
+		out = append(out, []*plan{p.trap()})
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"iter"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -142,7 +143,7 @@ func (w *world) spawn(r *replica, ctx context.Context, worker orchestrator.Worke
 		defer func() {
 			if p := recover(); p != nil {
 				if _, killed := p.(orchestrator.Kill); !killed {
-					panic(p)
+					w.violate("L5", "worker %s of %s panicked: %v\n%s", t.name, r.name, p, debug.Stack())
 				}
 			}
 		}()

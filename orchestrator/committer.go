@@ -82,7 +82,7 @@ func (c *committer) flush(ctx context.Context) {
 // process commits the items, whatever it takes: again after a passing error, in halves where the content itself is refused.
 func (c *committer) process(ctx context.Context, items []*item) {
 	var wait *waitError
-	var failed *failedError
+	var answered *answeredError
 	for pause := 50 * time.Millisecond; len(items) > 0; pause = min(2*pause, 2*time.Second) {
 		err := c.commit(ctx, items)
 		switch {
@@ -93,9 +93,9 @@ func (c *committer) process(ctx context.Context, items []*item) {
 			items = slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return it == wait.it })
 			c.later = append(c.later, wait.it)
 			continue
-		case errors.As(err, &failed):
-			items = slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return it == failed.it })
-			failed.it.fail(failed.err)
+		case errors.As(err, &answered):
+			items = slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return it == answered.it })
+			answered.it.answer(answered.answer)
 			continue
 		case errors.Is(err, ErrClaimTimeout):
 			c.apart(ctx, items)

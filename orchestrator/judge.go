@@ -17,8 +17,8 @@ func (c *committer) apply(ctx context.Context, tx Tx, f *forming, it *item, clai
 		f.rejected++
 		return nil
 	}
-	if replayed := c.replayed(tx, it, claims); replayed {
-		return nil
+	if replayed, err := c.replayed(tx, it, claims); replayed || err != nil {
+		return err
 	}
 	if it.start != nil {
 		return c.applyStart(ctx, tx, f, it, claims)
@@ -49,34 +49,43 @@ func (c *committer) apply(ctx context.Context, tx Tx, f *forming, it *item, clai
 }
 
 // replayed answers a request whose Idempotency-Key has its answer already (S2).
-func (c *committer) replayed(tx Tx, it *item, claims map[Claim]int) bool {
+func (c *committer) replayed(tx Tx, it *item, claims map[Claim]int) (bool, error) {
+	var a answer
+	has, wins := false, false
 	for _, cl := range it.claims() {
-		if cl.Kind != ClaimIdempotencyKey {
-			continue
-		}
 		got := tx.Claimed(claims[cl.key()])
 		switch {
 		case got.Won:
+			wins = true
+		case cl.Kind != ClaimIdempotencyKey:
 		case got.Hash != it.hash:
-			it.fail(ErrIdempotency)
-			return true
+			has, a = true, answer{err: ErrIdempotency}
 		default:
-			var a answer
-			if err := json.Unmarshal(got.Answer, &a); err != nil {
-				it.fail(fmt.Errorf("read the answer kept for Idempotency-Key %q: %w", cl.Key, err))
-				return true
-			}
-			if a.Started != nil {
-				a.Started.Replayed = true
-			}
-			if a.Acted != nil {
-				a.Acted.Replayed = true
-			}
-			it.answer(a)
-			return true
+			has, a = true, kept(cl.Key, got.Answer)
 		}
 	}
-	return false
+	switch {
+	case !has:
+		return false, nil
+	case wins: // its business key, which no saga of its own would have
+		return false, &answeredError{it, a}
+	}
+	it.answer(a)
+	return true, nil
+}
+
+// kept is the answer that is stored under an Idempotency-Key.
+func kept(key string, body json.RawMessage) (a answer) {
+	if err := json.Unmarshal(body, &a); err != nil {
+		return answer{err: fmt.Errorf("read the answer kept for Idempotency-Key %q: %w", key, err)}
+	}
+	if a.Started != nil {
+		a.Started.Replayed = true
+	}
+	if a.Acted != nil {
+		a.Acted.Replayed = true
+	}
+	return a
 }
 
 // working is the saga of an item, as earlier items of the batch left it.
@@ -103,14 +112,14 @@ type waitError struct{ it *item }
 
 func (e *waitError) Error() string { return fmt.Sprintf("saga %s is locked", e.it.id) }
 
-// failedError is a request that fails although it has won a key: the batch runs again without it, so that the claim does not stay
-// without its answer (S2).
-type failedError struct {
-	it  *item
-	err error
+// answeredError is a request that has its answer although it has won a key: the batch runs again without it, so that the claim
+// does not stay without what belongs to it (S2).
+type answeredError struct {
+	it     *item
+	answer answer
 }
 
-func (e *failedError) Error() string { return fmt.Sprintf("saga %s: %v", e.it.id, e.err) }
+func (e *answeredError) Error() string { return fmt.Sprintf("saga %s has its answer", e.it.id) }
 
 // busy puts an item off whose saga somebody else has locked.
 func (f *forming) busy(it *item) error {
@@ -132,7 +141,7 @@ func (c *committer) undefined(ctx context.Context, f *forming, it *item, err err
 		f.quarantine(it.delivery, "definition_missing", err.Error())
 		f.marks = append(f.marks, *it.delivery)
 	case len(it.claims()) > 0:
-		return &failedError{it, err}
+		return &answeredError{it, answer{err: err}}
 	default:
 		f.answers = append(f.answers, func() { it.fail(err) })
 	}

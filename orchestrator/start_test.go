@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/audit"
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
@@ -279,4 +280,25 @@ func TestStart_KeyThatAnOpenTransactionHolds(t *testing.T) {
 	later := b.offer(order("A-1", 1))
 	b.turn()
 	require.NoError(t, later.err)
+}
+
+// A start under somebody else's Idempotency-Key is refused, and takes no business key: no saga would have it (S2).
+func TestStart_IdempotencyKeyOfAnotherTakesNoBusinessKey(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first := order("A-1", 1)
+	first.IdempotencyKey = "k-1"
+	b.start(first)
+	wrong := order("A-2", 1)
+	wrong.IdempotencyKey = "k-1"
+	refused, other := b.offer(wrong), b.offer(errand())
+	b.turn()
+	require.Equal(t, 1, refused.times)
+	require.ErrorIs(t, refused.err, orchestrator.ErrIdempotency)
+	require.NoError(t, other.err)
+	page, err := b.memory.AuditKeys(t.Context(), orchestrator.ClaimBusinessKey, tenant, audit.Key{}, 10)
+	require.NoError(t, err)
+	require.Len(t, page.Keys, 1)
+	require.Equal(t, "A-1", page.Keys[0].Key.Key)
+	require.False(t, b.start(order("A-2", 1)).IsZero(), "whoever comes next has it")
 }

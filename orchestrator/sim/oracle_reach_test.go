@@ -1,0 +1,113 @@
+package sim
+
+import (
+	"log/slog"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/skaldhq/skald/orchestrator/saga"
+	"github.com/skaldhq/skald/participants/wire"
+)
+
+// TestWorlds_ReachEverything: what the oracle promises to watch does happen. A kind of fact, attention or action that no world
+// reaches would be checked by nobody.
+func TestWorlds_ReachEverything(t *testing.T) {
+	t.Parallel()
+	facts, attention, actions, answers := map[saga.FactType]int{}, map[saga.AttentionReason]int{}, map[saga.Action]int{}, map[string]int{}
+	for seed := range uint64(400) {
+		w := newWorld(Options{Seed: 70_000 + seed, Log: slog.New(slog.DiscardHandler)})
+		w.run()
+		require.Nil(t, w.failed, "seed %d", 70_000+seed)
+		for _, track := range w.oracle.ordered {
+			for _, f := range track.facts {
+				facts[f.Type]++
+				if f.Type == saga.AttentionRaised {
+					attention[f.Reason]++
+				}
+			}
+		}
+		for _, d := range w.oracle.deeds {
+			if d.accepted {
+				actions[d.Act.Action]++
+			}
+		}
+		for _, s := range w.actors.said {
+			answers[string(s.verb)+" "+string(s.outcome)]++
+		}
+	}
+	for _, a := range saga.Actions() {
+		require.Positive(t, actions[a], "no operator's %s is ever accepted", a)
+	}
+	for _, f := range []saga.FactType{
+		saga.SagaStarted, saga.SagaPaused, saga.SagaResumed, saga.SagaSuspended, saga.SagaUnsuspended, saga.SagaCompleted, saga.SagaCompensated,
+		saga.SagaAbandoned, saga.AbortStarted, saga.CancelRequested, saga.CancelRefused, saga.DeadlinePassed, saga.TimersShifted,
+		saga.AttentionRaised, saga.AttentionCleared, saga.CertificateAmended, saga.StepHeld, saga.StepStarted, saga.StepSent,
+		saga.StepBackedOff, saga.StepSucceeded, saga.StepRejected, saga.StepUnknown, saga.StepSkipped, saga.StepStuck, saga.UndoStarted,
+		saga.UndoSent, saga.UndoBackedOff, saga.UndoSucceeded, saga.UndoRefused, saga.StepWaived, saga.EffectChanged, saga.ReplyConflict,
+		saga.ReplyRecorded, saga.ReplyIgnored, saga.PublishFailed,
+	} {
+		require.Positive(t, facts[f], "no saga ever has %s", f)
+	}
+	for _, a := range []saga.AttentionReason{
+		saga.AttentionExhausted, saga.AttentionDeadline, saga.AttentionBadOutput, saga.AttentionExpression, saga.AttentionRejected,
+		saga.AttentionUnpublishable, saga.AttentionUndoFailed, saga.AttentionLateEffect, saga.AttentionConflict, saga.AttentionBarrier,
+		saga.AttentionHeld,
+	} {
+		require.Positive(t, attention[a], "attention %s is never raised", a)
+	}
+	for _, verb := range []wire.Verb{wire.Execute, wire.Compensate, wire.Probe} {
+		for _, outcome := range []wire.Outcome{wire.Succeeded, wire.Rejected, wire.Failed, wire.InProgress, wire.Unknown} {
+			require.Positive(t, answers[string(verb)+" "+string(outcome)], "no %s is ever answered %s", verb, outcome)
+		}
+	}
+}
+
+// TestPlans: the pool holds what design section 4 allows: a pivot at every place, steps beside one another, conditions, probes,
+// deadlines, and compensations of their own.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	pivots, lengths := map[int]bool{}, map[int]bool{}
+	features := map[string]int{}
+	has := func(what string, so bool) {
+		if so {
+			features[what]++
+		}
+	}
+	for n := range pool.drawn {
+		for v := range pool.drawn[n] {
+			def := pool.drawn[n][v]().def
+			require.Equal(t, v+1, def.Version)
+			pivots[def.PivotIndex()], lengths[len(def.Steps)] = true, true
+			has("deadline", def.Deadline > 0)
+			has("key", def.Key != nil)
+			has("output", def.Output != nil)
+			for i := range def.Steps {
+				s := &def.Steps[i]
+				has("when", s.When != nil)
+				has("probe", s.Probe != "")
+				has("returns", s.Returns != nil)
+				has("payload", s.Payload != nil)
+				has("effect none", s.EffectNone)
+				has("beside one another", i > 0 && !slices.Contains(s.After, i-1))
+				has("join", len(s.After) > 1)
+				has("outside", s.Command == "Call.v1")
+				has("compensation payload", s.Compensation != nil && s.Compensation.Payload != nil)
+				has("pivot that can be undone", s.Kind == saga.Pivot && s.Compensation != nil)
+			}
+		}
+	}
+	for i := -1; i < 5; i++ {
+		require.True(t, pivots[i], "no plan has its pivot at step %d", i)
+	}
+	for n := 1; n <= 6; n++ {
+		require.True(t, lengths[n], "no plan has %d steps", n)
+	}
+	for _, f := range []string{
+		"deadline", "key", "output", "when", "probe", "returns", "payload", "effect none", "beside one another", "join", "outside",
+		"compensation payload", "pivot that can be undone",
+	} {
+		require.Positive(t, features[f], f)
+	}
+}

@@ -12,6 +12,10 @@ RATES    ?= 50,200,1000
 ROUNDS   ?= 5
 PARTS    ?= closed,open,compensating,cost
 
+# Worlds of the simulation: how many, and the first.
+SEEDS ?= 1000
+SEED  ?= 1
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -70,11 +74,11 @@ bench: ## measure the engine beside the floor (INFLIGHT=64,1024 ROUNDS=5 PARTS=c
 	$(GO) run ./bench -parts $(PARTS) -inflight $(INFLIGHT) -rates $(RATES) -rounds $(ROUNDS) $(ARGS)
 
 .PHONY: sim
-sim: ## run the simulated world (ARGS as for go test; MUTANT=name: look for that planted bug, MUTANT=all: for each)
+sim: ## run the simulated world (SEEDS=100000 SEED=1, ARGS are further flags; MUTANT=name: look for that planted bug, MUTANT=all: for each)
 ifdef MUTANT
 	$(GO) run ./orchestrator/sim/mutants $(ARGS) $(MUTANT)
 else
-	$(GOTEST) -count=1 -timeout 60m $(ARGS) ./orchestrator/sim/...
+	$(GO) run ./orchestrator/sim/cmd -seeds $(SEEDS) -seed $(SEED) $(ARGS)
 endif
 
 .PHONY: mutants

@@ -25,7 +25,7 @@ var (
 func TestSeeds(t *testing.T) {
 	t.Parallel()
 	n := *seeds
-	if testing.Short() {
+	if testing.Short() || raced {
 		n = min(n, 200)
 	}
 	sum, failure := sim.Campaign{First: *first, Seeds: n}.Run()

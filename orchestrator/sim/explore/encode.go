@@ -98,16 +98,7 @@ func (c *codec) encode(b []byte, in *saga.Instance) []byte {
 	amended := in.Certificate != nil && in.Certificate.Amended
 	b = append(b, index(c.statuses, in.Status), packed(in.Pause != nil, in.Aborting, in.CancelBy != nil, !in.Deadline.IsZero(), in.DeadlinePassed, amended))
 	for i := range in.Steps {
-		s := &in.Steps[i]
-		b = append(b, index(c.steps, s.Status)<<4|index(c.effects, s.Effect), index(c.reasons, s.Why),
-			packed(s.BadOutput, s.ByOperator, s.Disputed, s.Anomaly, c.errorCode(s) == "expression", c.errorCode(s) == "unpublishable"),
-			c.values.number(string(s.Output)))
-		b = c.encodeLeg(b, &s.Forward, c.def.Steps[i].Retry.MaxAttempts)
-		maxUndos := 0
-		if undo := c.def.Steps[i].Compensation; undo != nil {
-			maxUndos = undo.Retry.MaxAttempts
-		}
-		b = c.encodeLeg(b, &s.Backward, maxUndos)
+		b = c.encodeStep(b, i, &in.Steps[i])
 	}
 	mark := len(b)
 	for _, a := range in.Attention {
@@ -115,6 +106,18 @@ func (c *codec) encode(b []byte, in *saga.Instance) []byte {
 	}
 	slices.Sort(b[mark:])
 	return b
+}
+
+func (c *codec) encodeStep(b []byte, i int, s *saga.StepState) []byte {
+	b = append(b, index(c.steps, s.Status)<<4|index(c.effects, s.Effect), index(c.reasons, s.Why),
+		packed(s.BadOutput, s.ByOperator, s.Disputed, s.Anomaly, c.errorCode(s) == "expression", c.errorCode(s) == "unpublishable"),
+		c.values.number(string(s.Output)))
+	b = c.encodeLeg(b, &s.Forward, c.def.Steps[i].Retry.MaxAttempts)
+	limit := 0
+	if undo := c.def.Steps[i].Compensation; undo != nil {
+		limit = undo.Retry.MaxAttempts
+	}
+	return c.encodeLeg(b, &s.Backward, limit)
 }
 
 // errorCode is the code of a step's failure where a rule reads it: attention on a compensation that was never sent.

@@ -12,7 +12,7 @@ import (
 // happening is what may happen to an instance, as a key: what Decide answers to it is kept.
 type happening struct {
 	instance    uint32
-	kind        uint8 // replied, woken, acted, publishRefused
+	kind        uint8 // replied, woken, acted, publishRefused, started
 	step        uint8
 	verb        uint8 // acted: of actions
 	edition     uint8
@@ -30,6 +30,7 @@ const (
 	woken
 	acted
 	publishRefused
+	started
 )
 
 const (
@@ -145,6 +146,22 @@ func (x *explorer) decide(h happening) *verdict {
 	if v, ok := x.decided[h]; ok {
 		return v
 	}
+	v, d := x.judged(h)
+	if v.refused == "" && x.violation == "" {
+		x.follow(v, d)
+	}
+	x.decided[h] = v
+	return v
+}
+
+// wonder asks Decide about an event that may not be possible, and checks what it answers. Nothing follows from it.
+func (x *explorer) wonder(h happening) {
+	if _, ok := x.decided[h]; !ok {
+		x.judged(h)
+	}
+}
+
+func (x *explorer) judged(h happening) (*verdict, *saga.Decision) {
 	in, ev := x.event(h)
 	d, err := saga.Decide(x.codec.def, in, ev)
 	v := &verdict{next: h.instance}
@@ -157,20 +174,19 @@ func (x *explorer) decide(h happening) *verdict {
 		v.refused = "not asked"
 	case err != nil:
 		x.violated(fmt.Sprintf("Decide answers an error that nobody can handle: %v", err))
+		return v, &d
 	default:
-		x.taken(h, v, &in, &d, ev)
+		v.ignored = d.Outcome == saga.Ignored
+		if wrong := x.judge(&in, &d, ev); wrong != "" {
+			x.violated(wrong + "\nby " + x.column(h))
+			return v, &d
+		}
 	}
 	x.table.note(x, h, v, &in, &d)
-	x.decided[h] = v
-	return v
+	return v, &d
 }
 
-func (x *explorer) taken(h happening, v *verdict, in *saga.Instance, d *saga.Decision, ev saga.Event) {
-	if wrong := x.judge(in, d, ev); wrong != "" {
-		x.violated(wrong)
-		return
-	}
-	v.ignored = d.Outcome == saga.Ignored
+func (x *explorer) follow(v *verdict, d *saga.Decision) {
 	for _, c := range d.Commands {
 		if c.Edition >= maxEditions {
 			x.violated("more editions than a small world has")
@@ -183,19 +199,19 @@ func (x *explorer) taken(h happening, v *verdict, in *saga.Instance, d *saga.Dec
 	v.next = x.instance(&d.Next)
 }
 
-// start begins the saga and answers its first state.
-func (x *explorer) start() state {
+// begin is the state before the saga started, where nothing but its start can happen.
+func (x *explorer) begin() state {
+	x.instances = []instance{{}}
 	d, err := saga.Decide(x.codec.def, saga.Instance{}, saga.Event{
 		ID: "start", Env: saga.Env{At: judgedAt(), Batch: saga.BatchID{1}},
 		Body: saga.Started{ID: sagaID(), Tenant: "default", Input: json.RawMessage(input), By: "api"},
 	})
+	v := &verdict{}
 	if err != nil {
 		x.violated(err.Error())
-		return state{}
+	} else {
+		x.follow(v, &d)
 	}
-	s := state{instance: x.instance(&d.Next), left: x.world.Budget.left()}
-	for _, c := range d.Commands {
-		s.add(message{step: uint8(x.codec.def.StepIndex(c.Step)), verb: verbNumber(c.Verb), attempt: 1})
-	}
-	return s
+	x.decided[happening{kind: started}] = v
+	return state{left: x.world.Budget.left()}
 }

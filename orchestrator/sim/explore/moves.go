@@ -6,7 +6,8 @@ import "github.com/skaldhq/skald/orchestrator/saga"
 type moveKind uint8
 
 const (
-	moveDeliver     moveKind = iota // a participant answers a command
+	moveStart       moveKind = iota // the saga starts
+	moveDeliver                     // a participant answers a command
 	moveDeliverLost                 // it acts, and dies before its answer leaves
 	moveOpen                        // it opens its transaction and keeps it
 	moveRollBack                    // and dies with it open
@@ -46,6 +47,11 @@ type move struct {
 
 // expand tries every move from s.
 func (x *explorer) expand(s *state) {
+	if s.instance == 0 {
+		n := *s
+		x.happen(&n, happening{kind: started}, move{kind: moveStart, free: true})
+		return
+	}
 	var last message
 	for i := range s.n {
 		m := s.messages[i]

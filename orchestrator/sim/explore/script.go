@@ -26,11 +26,11 @@ func (x *explorer) script(id uint32) string {
 	if x.world.Deadline {
 		b.WriteString(" deadline=1h")
 	}
-	fmt.Fprintf(&b, "\n%s\n----\n\nstart\n----\n\n", strings.Join(x.world.Steps, "\n"))
+	fmt.Fprintf(&b, "\n%s\n----\n\n", strings.Join(x.world.Steps, "\n"))
 	path := x.path(id)
 	wrong := x.violation
 	x.violation = ""
-	s := x.start()
+	s := state{left: x.world.Budget.left()}
 	for _, want := range path {
 		var to state
 		x.moves = 0
@@ -75,9 +75,10 @@ func (x *explorer) name(m message) string {
 
 // line tells one move.
 func (x *explorer) line(m move) string {
-	name := x.name(m.message)
-	text := ""
+	name, text := x.name(m.message), ""
 	switch m.kind {
+	case moveStart:
+		text = "start"
 	case moveDeliver:
 		return fmt.Sprintf("# %s reaches its participant, which %s\n", name, m.choice)
 	case moveDeliverLost:

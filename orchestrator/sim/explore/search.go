@@ -48,6 +48,7 @@ type explorer struct {
 	moves       uint16 // made from it so far
 	frees       int
 	outcomes    map[string]bool
+	wondered    map[string]bool // steps about which every event was asked
 
 	violation string
 	tell      func(move, *state) // set while a path is told again
@@ -85,7 +86,7 @@ func newExplorer(w *World, def *saga.Definition) *explorer {
 	c := newCodec(def)
 	return &explorer{
 		world: w, codec: c, actors: newActors(w, c), table: newTable(), numbers: map[string]uint32{}, decided: map[happening]*verdict{},
-		outcomes: map[string]bool{},
+		outcomes: map[string]bool{}, wondered: map[string]bool{},
 	}
 }
 
@@ -97,7 +98,7 @@ func (x *explorer) violated(what string) {
 }
 
 func (x *explorer) run() {
-	first := x.start()
+	first := x.begin()
 	if x.violation != "" {
 		return
 	}
@@ -132,7 +133,7 @@ func (x *explorer) visit(id uint32, s *state) {
 	}
 	in := &x.instances[s.instance]
 	x.good = append(x.good, in.terminal || in.asks)
-	if x.world.WhatIf && !in.questions {
+	if x.world.WhatIf != WhatIfNever && !in.questions && s.instance != 0 {
 		in.questions = true
 		x.whatIfs(s.instance)
 	}

@@ -89,10 +89,17 @@ func (x *explorer) column(h happening) string {
 }
 
 // whatIfs asks Decide about every event of the table for every step of an instance, whether it can come by then or not. What
-// must always hold is checked; nothing follows from the answers.
+// must always hold is checked; nothing follows from the answers. With WhatIfSteps that is done once for each way that a step can
+// be in a saga of that status.
 func (x *explorer) whatIfs(n uint32) {
 	in := x.instances[n]
+	whole := x.codec.decode([]byte(in.written))
 	for i := range x.codec.def.Steps {
+		key := string(x.codec.encodeStep([]byte{in.written[0], in.written[1], byte(i)}, i, &whole.Steps[i]))
+		if x.world.WhatIf == WhatIfSteps && x.wondered[key] {
+			continue
+		}
+		x.wondered[key] = true
 		h := happening{instance: n, step: uint8(i)}
 		for leg, verbs := range [][]uint8{{execute, probe}, {compensate}} {
 			h.edition, h.attempt = in.steps[i].edition[leg], in.steps[i].attempt[leg]
@@ -101,7 +108,7 @@ func (x *explorer) whatIfs(n uint32) {
 			}
 			h.kind, h.verb = publishRefused, verbs[0]
 			for h.value = range uint8(2) {
-				x.decide(h)
+				x.wonder(h)
 			}
 			h.kind, h.value = replied, 0
 		}
@@ -110,22 +117,22 @@ func (x *explorer) whatIfs(n uint32) {
 			if !action.NeedsStep() {
 				a.step = noStep
 			}
-			x.decide(a)
+			x.wonder(a)
 			switch action {
 			case saga.ActionRetry:
 				a.value = withPayload
-				x.decide(a)
+				x.wonder(a)
 			case saga.ActionComplete:
 				a.value = withOutput
-				x.decide(a)
+				x.wonder(a)
 			}
 		}
 		if !in.terminal && in.steps[i].timer {
-			x.decide(happening{instance: n, kind: woken, due: 1 << i})
+			x.wonder(happening{instance: n, kind: woken, due: 1 << i})
 		}
 	}
 	if !in.terminal {
-		x.decide(happening{instance: n, kind: woken, due: dueHold})
+		x.wonder(happening{instance: n, kind: woken, due: dueHold})
 	}
 }
 
@@ -139,26 +146,26 @@ func (x *explorer) whatReplies(h happening) {
 		case saga.ReplySucceeded:
 			if h.verb == compensate {
 				h.code = x.codec.codes.number(saga.CodeNothingToUndo)
-				x.decide(h)
+				x.wonder(h)
 				h.code = 0
 				break
 			}
 			if h.verb == execute {
 				h.value = x.codec.values.number(badOutput)
-				x.decide(h)
+				x.wonder(h)
 			}
 			h.value = x.codec.values.number(goodOutput)
 		case saga.ReplyRejected:
 			if h.verb == execute {
 				h.code = x.codec.codes.number(saga.CodeNotFound)
-				x.decide(h)
+				x.wonder(h)
 			}
 			h.code = x.codec.codes.number("no")
 		case saga.ReplyFailed:
 			h.code = x.codec.codes.number("broke")
 		default:
 		}
-		x.decide(h)
+		x.wonder(h)
 	}
 }
 

@@ -35,6 +35,7 @@ type World struct {
 	Steps    []string
 	Deadline bool // the saga has one, and it may pass
 	Budget   Budget
+	Small    Budget // for every day
 	// HoldOf is the participant that a hold stops; empty: holds stop the whole saga.
 	HoldOf string
 	// BadOutput: a participant may answer with an output that breaks `returns`.
@@ -45,9 +46,19 @@ type World struct {
 	// Circles says why free moves may go round and round in this world, until one of them that could come at any time does; empty:
 	// they must not.
 	Circles string
-	// WhatIf asks Decide in each instance about every event of the transition table, whether it can come by then or not.
-	WhatIf bool
+	// WhatIf asks Decide about every event of the transition table, whether it can come by then or not.
+	WhatIf WhatIf
 }
+
+// WhatIf says where Decide is asked about events that may not be possible.
+type WhatIf uint8
+
+// The extents of what-ifs.
+const (
+	WhatIfNever  WhatIf = iota
+	WhatIfSteps         // about each way that a step can be in
+	WhatIfAlways        // in each instance
+)
 
 const (
 	goodOutput = `{"ok":1}`

@@ -94,6 +94,9 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		file = filepath.Join(s.results, "partial.json") // latest.json keeps the last whole run
 	}
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
 	err = errors.Join(err, result.write(file))
 	fmt.Println("\nwritten to", file)
 	return err

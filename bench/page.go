@@ -31,11 +31,11 @@ func (r *Result) page(w io.Writer) {
 
 <!-- Written by `+"`go run ./bench -report`"+` from bench/results/latest.json. Do not edit. -->
 
-Every figure is the median of %d rounds, with the lowest and the highest behind it. The **floor** is the least durable work that any
+Every figure is the median of %s, with the lowest and the highest behind it. The **floor** is the least durable work that any
 orchestrator on Kafka and Postgres must do for a three-step saga: starts over HTTP, a row written before the start is answered, then per step a record to
 Kafka, one back from another process, a row updated and a row of history, in two round trips to the database a batch, with no logic at all. It
 ran on the same servers in the same rounds, each side first in every other one. A ratio is taken within each round. Absolute rates say more about the machine than about the engine.
-`, r.Settings.Rounds)
+`, r.roundsText())
 	if others := r.others(); others > othersLimit {
 		fmt.Fprintf(w, "\n**Other programs took up to %.0f %% of the machine meanwhile: do not quote these figures.**\n", others*100)
 	}

@@ -191,6 +191,23 @@ func (r *Result) goals() []Goal {
 	return out
 }
 
+// roundsText says how many rounds there are: fewer than were asked for where the run was interrupted.
+func (r *Result) roundsText() string {
+	ran := 0
+	for _, pairs := range [][]Pair{r.Closed, r.Open} {
+		for _, p := range pairs {
+			ran = max(ran, len(p.Engine[completedP50].Rounds))
+		}
+	}
+	if r.Compensating != nil {
+		ran = max(ran, len(r.Compensating.Happy[commands].Rounds))
+	}
+	if ran == 1 {
+		return "1 round"
+	}
+	return fmt.Sprintf("%d rounds", ran)
+}
+
 // others is how much of the machine went to others in the worst round of all.
 func (r *Result) others() float64 {
 	worst := 0.0

@@ -8,7 +8,7 @@ import (
 
 // everyRound runs all parts. What was gathered until an error is kept.
 func everyRound(ctx context.Context, s *settings, p programs, sv *servers, g *gathering) error {
-	fmt.Printf("%d rounds of each; about %s\n", s.rounds, s.estimate().Round(10*time.Second))
+	fmt.Printf("%d of each round; about %s\n", s.rounds, s.estimate().Round(10*time.Second))
 	for _, n := range s.levels() {
 		for round := range s.rounds {
 			err := turns(round, of(g.closed, n),

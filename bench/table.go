@@ -123,7 +123,7 @@ func rateOf(p Pair) int     { return p.Rate }
 
 // print writes what matters most for whoever waits at the terminal; the page and the JSON have everything.
 func (r *Result) print(w io.Writer) {
-	fmt.Fprintf(w, "\nmedians of %d rounds (lowest to highest), on %d cores that hold everything\n", r.Settings.Rounds, r.Machine.CPUs)
+	fmt.Fprintf(w, "\nmedians of %s (lowest to highest), on %d cores that hold everything\n", r.roundsText(), r.Machine.CPUs)
 	for _, key := range []string{perSecond, completedP50, completedP99, acceptedP99, cpuAll, walBytes, records} {
 		printSummary(w, "closed loop: ", r.Closed, "in flight", inFlightOf, key)
 	}

@@ -145,6 +145,9 @@ func (o *oracle) forward(t *track, f *saga.Fact, i int, s *stepTrack) {
 		if f.Code == "timeout" {
 			o.notEarly(t, f, l, i)
 		}
+		if shortest := backOff(t.def.Steps[i].Retry); f.RetryAt.Sub(f.At) < shortest {
+			o.breach("rule 3", t, f, "it backs off for %s, and its policy says at least %s", f.RetryAt.Sub(f.At), shortest)
+		}
 		l.retry, l.expires = f.RetryAt, time.Time{}
 	case saga.StepSucceeded, saga.StepSkipped:
 		if s.undone {
@@ -208,6 +211,9 @@ func (o *oracle) backward(t *track, f *saga.Fact, i int, s *stepTrack) {
 		if f.Code == "timeout" {
 			o.notEarly(t, f, l, i)
 		}
+		if shortest := backOff(t.def.Steps[i].Compensation.Retry); f.RetryAt.Sub(f.At) < shortest {
+			o.breach("L4", t, f, "it backs off for %s, and its policy says at least %s", f.RetryAt.Sub(f.At), shortest)
+		}
 		l.retry, l.expires = f.RetryAt, time.Time{}
 	case saga.UndoSucceeded, saga.StepWaived:
 		s.undoing, s.failed, s.undone = false, false, true
@@ -263,6 +269,11 @@ func (o *oracle) nextEdition(t *track, f *saga.Fact, l *legTrack) {
 		o.breach("S5", t, f, "edition %d where %d comes next", f.Edition, want)
 	}
 	*l = legTrack{created: true, edition: f.Edition, expires: f.ExpiresAt}
+}
+
+// backOff is the shortest back-off that a policy knows.
+func backOff(r saga.Retry) time.Duration {
+	return time.Duration(float64(min(r.Initial, r.Max))*(1-r.Jitter)) - time.Microsecond
 }
 
 // notEarly holds S21: an attempt ends no earlier than it was to, by the time of the database, unless an operator wants it.

@@ -155,6 +155,12 @@ func (a *actors) arrive(r orchestrator.Record) {
 	key := effectKey{c.SagaID, c.Step}
 	a.asked[key] = append(a.asked[key], c)
 	d := &delivery{a: a, record: r, command: c, key: key}
+	if c.Verb == wire.Probe && a.hits(FaultParticipantFails) { // its database is away
+		d.reply = wire.ReplyTo(&c, a.newID(), w.now)
+		d.reply.Outcome, d.reply.Code = wire.Failed, wire.CodeBarrierUnavailable
+		a.answered(d)
+		return
+	}
 	keep, beats := a.hits(FaultKeepsOpen), a.hits(FaultHeartbeats)
 	if keep || beats || a.openRows[key] > 0 {
 		a.keepOpen(d, keep, beats)

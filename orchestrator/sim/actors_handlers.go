@@ -158,6 +158,9 @@ func (a *actors) undoCall(_ context.Context, req *participants.Request) (partici
 
 // ask says what became of an execute at the provider; where there was none, the provider takes none any more.
 func (a *actors) ask(_ context.Context, req *participants.Request) (participants.Result, error) {
+	if err := a.linger(); err != nil {
+		return participants.Result{}, err
+	}
 	p := a.at(req.Executed.CommandID)
 	switch {
 	case p.done:

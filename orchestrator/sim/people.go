@@ -102,8 +102,8 @@ func (p *people) script() {
 	if p.w.opt.Sagas == 0 {
 		p.repeat()
 	}
-	for range n + p.rng.IntN(2*n+1) {
-		p.w.after(p.within(60_000), p.operate)
+	for range n + p.rng.IntN(3*n+1) { // mostly while sagas move
+		p.w.after(p.within([]int{15_000, 15_000, 60_000}[p.rng.IntN(3)]), p.operate)
 	}
 	for _, versions := range p.chosen {
 		for _, next := range versions[1:] {

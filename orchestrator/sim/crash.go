@@ -95,7 +95,7 @@ func (c *crashes) atLeaving(r *replica) {
 	}
 }
 
-// unrest begins what is needed to die in drains, starts and actions: replicas end and start again one after the other, as in an
+// unrest begins what is needed to die in drains, startups, starts and actions: replicas end and start again one after the other, as in an
 // upgrade, and an operator pauses sagas and lets them go on.
 func (c *crashes) unrest() {
 	if c == nil {
@@ -103,6 +103,17 @@ func (c *crashes) unrest() {
 	}
 	c.upgrade()
 	c.pause()
+	for range 4 {
+		c.w.after(10*time.Second+c.w.roll(30*time.Second), c.start)
+	}
+}
+
+// start is a client who comes late, so that there are starts to die in after other points.
+func (c *crashes) start() {
+	p := c.w.people
+	r := p.draw(len(p.requests))
+	p.requests = append(p.requests, r)
+	p.start(r)
 }
 
 func (c *crashes) upgrade() {

@@ -101,8 +101,10 @@ func of(pairs map[int]*rounds, n int) *rounds {
 
 // ratioKeys are the measures whose ratio says something.
 func ratioKeys() []string {
-	return []string{perSecond, completedP50, completedP99, acceptedP50, cpuAll, cpuPrefix + orchestratorProcess, cpuPrefix + participantsProcess,
-		cpuPrefix + postgresProcess, cpuPrefix + kafkaProcess, walBytes, commits}
+	return []string{
+		perSecond, completedP50, completedP99, acceptedP50, cpuAll, cpuPrefix + orchestratorProcess, cpuPrefix + participantsProcess,
+		cpuPrefix + postgresProcess, cpuPrefix + kafkaProcess, walBytes, commits,
+	}
 }
 
 func (r *rounds) pair() Pair {

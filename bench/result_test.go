@@ -22,8 +22,10 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func fixture() *Result {
 	g := newGathering()
 	round := func(rate, p50 float64) sample {
-		s := sample{perSecond: rate, completedP50: p50, completedP99: 2 * p50, walBytes: 6_000, commits: 0.2, rowsInserted: 5, rowsUpdated: 3, rowsDeleted: 0.1,
-			hotShare: 0.82, records: 6, batchEvents: 21, othersCPU: 0.01, cpuAll: 1.5}
+		s := sample{
+			perSecond: rate, completedP50: p50, completedP99: 2 * p50, walBytes: 6_000, commits: 0.2, rowsInserted: 5, rowsUpdated: 3, rowsDeleted: 0.1,
+			hotShare: 0.82, records: 6, batchEvents: 21, othersCPU: 0.01, cpuAll: 1.5,
+		}
 		for _, name := range processNames() {
 			s[cpuPrefix+name], s[rssPrefix+name] = 0.375, 30<<20
 		}
@@ -31,8 +33,10 @@ func fixture() *Result {
 	}
 	engine := func(rate, p50 float64) sample {
 		s := round(rate, p50)
-		s.add(sample{acceptedP50: p50 / 3, acceptedP95: p50 / 2, acceptedP99: p50, completedP95: 1.5 * p50, readyMS: 321, unfinished: 0, refused: 0, walBytes: 11_000,
-			cpuAll: 3.3, commitMS: 4.2})
+		s.add(sample{
+			acceptedP50: p50 / 3, acceptedP95: p50 / 2, acceptedP99: p50, completedP95: 1.5 * p50, readyMS: 321, unfinished: 0, refused: 0, walBytes: 11_000,
+			cpuAll: 3.3, commitMS: 4.2,
+		})
 		return s
 	}
 	for i := range 3 {

@@ -35,8 +35,16 @@ func TestReadFlags(t *testing.T) {
 func TestReadFlags_Wrong(t *testing.T) {
 	t.Parallel()
 	for _, bad := range [][]string{
-		{"-inflight", "many"}, {"-inflight", "0"}, {"-inflight", ""}, {"-rates", "-1"}, {"-rounds", "0"}, {"-parts", "closed,fast"}, {"-parts", ""},
-		{"-d", "10ms"}, {"-warmup", "-1s"}, {"64"},
+		{"-inflight", "many"},
+		{"-inflight", "0"},
+		{"-inflight", ""},
+		{"-rates", "-1"},
+		{"-rounds", "0"},
+		{"-parts", "closed,fast"},
+		{"-parts", ""},
+		{"-d", "10ms"},
+		{"-warmup", "-1s"},
+		{"64"},
 	} {
 		_, err := readFlags(bad)
 		require.Error(t, err, "%v", bad)

@@ -25,11 +25,13 @@ type Config struct {
 	Version      int
 	CreatedSince time.Time
 
-	Overdue  time.Duration // how late is a problem, of wake times and of the outbox; 0: 5 min
-	Page     int           // sagas read at once; 0: 256
-	Workers  int           // pages checked at once; 0: 2
-	Limit    int           // problems told in full, all are counted; 0: 1,000
-	Again    time.Duration // after which what may pass by itself is looked at again; 0: 3 s
+	Overdue time.Duration // how late is a problem, of wake times and of the outbox; 0: 5 min
+	Page    int           // sagas read at once; 0: 256
+	Workers int           // pages checked at once; 0: 2
+	Limit   int           // problems told in full, all are counted; 0: 1,000
+	Again   time.Duration // after which what may pass by itself is looked at again; 0: 3 s
+	// Compile reads a stored definition; nil: definition.Read. It is safe for concurrent use.
+	Compile  func(name string, content []byte) (*saga.Definition, error)
 	Progress func(Checked) // called now and then, one call at a time; nil: nobody looks
 }
 
@@ -243,7 +245,11 @@ func (a *auditor) compile(ctx context.Context, key defKey) (*compiled, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read definition %s: %w", name, err)
 	}
-	def, err := definition.Read(key.name, row.Content)
+	read := definition.Read
+	if a.cfg.Compile != nil {
+		read = a.cfg.Compile
+	}
+	def, err := read(key.name, row.Content)
 	switch {
 	case err != nil:
 		return &compiled{kind: DefinitionMissing, what: "its definition " + name + " cannot be read: " + err.Error()}, nil

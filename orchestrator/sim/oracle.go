@@ -42,6 +42,7 @@ type track struct {
 	aborting  bool
 	passed    bool
 	ended     bool
+	abandoned bool
 	cancelled bool // a cancel was accepted
 	pastPivot bool // a cancel was refused for it
 	deadline  deadlineTrack

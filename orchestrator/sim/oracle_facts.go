@@ -45,7 +45,7 @@ func (o *oracle) fact(t *track, f *saga.Fact) {
 	if f.At.After(w.database.now()) && !w.database.wentBack() {
 		w.violate("S21", "%s: %s is said to have happened at %s", t.id, f.Type, f.At)
 	}
-	if t.ended && !afterEnd(f.Type) && !(t.in.Status == saga.Abandoned && (f.Type == saga.UndoSucceeded || f.Type == saga.UndoRefused)) {
+	if t.ended && !afterEnd(f.Type) && !(t.abandoned && (f.Type == saga.UndoSucceeded || f.Type == saga.UndoRefused)) {
 		w.violate("S16", "%s: %s after the end", t.id, f.Type)
 	}
 	var s *stepTrack
@@ -94,7 +94,7 @@ func (o *oracle) fact(t *track, f *saga.Fact) {
 		t.ended = true
 		o.compensated(t, f)
 	case saga.SagaAbandoned:
-		t.ended = true
+		t.ended, t.abandoned = true, true
 	case saga.DeadlinePassed:
 		if f.At.Before(t.deadline.at) {
 			o.breach("S21", t, f, "the deadline is at %s", t.deadline.at)
@@ -107,8 +107,11 @@ func (o *oracle) fact(t *track, f *saga.Fact) {
 	case saga.UndoStarted, saga.UndoSent, saga.UndoBackedOff, saga.UndoSucceeded, saga.UndoRefused, saga.StepWaived:
 		o.backward(t, f, i, s)
 	case saga.SagaSuspended, saga.SagaUnsuspended, saga.SagaBroken, saga.CancelRequested, saga.CancelRefused, saga.AttentionRaised,
-		saga.AttentionCleared, saga.CertificateAmended, saga.ReplyRecorded, saga.ReplyIgnored:
-	case saga.PublishFailed:
+		saga.AttentionCleared, saga.CertificateAmended, saga.ReplyRecorded:
+	case saga.PublishFailed, saga.ReplyIgnored:
+		if f.Code != "unpublishable" {
+			return
+		}
 		for _, verb := range []saga.Verb{f.Verb, saga.Probe} {
 			if c := o.commands[commandKey{t.id, f.Step, verb, f.Edition}]; c != nil {
 				c.seen = true // its saga says that it never will be (S6)
@@ -192,6 +195,7 @@ func (o *oracle) backward(t *track, f *saga.Fact, i int, s *stepTrack) {
 			o.breach("S15", t, f, "it is undone past the pivot")
 		case !t.aborting:
 			o.breach("S11", t, f, "it is undone without an abort")
+		case s.failed: // an operator wants it again, whatever is known by now
 		case s.effect != saga.EffectPossible && s.effect != saga.EffectCertain && s.effect != saga.EffectUndoFailed:
 			o.breach("S11", t, f, "it is undone although its effect is %s", s.effect)
 		case s.open:

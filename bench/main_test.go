@@ -29,7 +29,7 @@ func TestRun_Smoke(t *testing.T) {
 	folder := t.TempDir()
 	err := run(t.Context(), []string{
 		"-pg", embeddedtest.Database(t), "-kafka", strings.Join(embeddedtest.Kafka(t), ","), "-results", folder,
-		"-parts", "closed,compensating,cost", "-inflight", "8", "-rounds", "1", "-d", "1s", "-warmup", "0s",
+		"-parts", "closed,compensating,cost", "-inflight", "8", "-rounds", "1", "-d", "1s", "-warmup", "1s",
 	})
 	require.NoError(t, err)
 	r, err := readResult(filepath.Join(folder, "latest.json"))
@@ -46,7 +46,7 @@ func TestRun_Smoke(t *testing.T) {
 	require.Greater(t, engine[completedP50].Median, engine[acceptedP50].Median)
 	require.Positive(t, engine[readyMS].Median)
 	require.Zero(t, engine[unfinished].Median)
-	require.InDelta(t, 6, r.Closed[0].Floor[records].Median, 1)
+	require.GreaterOrEqual(t, r.Closed[0].Floor[records].Median, 6.0, "and those of the sagas that were under way")
 	undone := r.Compensating.Undone
 	require.Greater(t, undone[commands].Median, 3*undone[perSecond].Median, "a saga that was undone took five commands")
 	raw, err := json.Marshal(r)

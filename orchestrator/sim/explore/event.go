@@ -164,6 +164,9 @@ func (x *explorer) wonder(h happening) {
 func (x *explorer) judged(h happening) (*verdict, *saga.Decision) {
 	in, ev := x.event(h)
 	d, err := saga.Decide(x.codec.def, in, ev)
+	if x.world.tamper != nil && err == nil {
+		x.world.tamper(&d)
+	}
 	v := &verdict{next: h.instance}
 	var no *saga.RefusedError
 	var notAsked *saga.NotAskedError

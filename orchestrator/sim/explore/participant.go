@@ -95,7 +95,9 @@ var errDied = errors.New("the participant died")
 func (a *actors) run(q question) answered {
 	out := answered{done: q.done, undone: q.undone, void: q.void}
 	memory := &participants.Memory{NoWait: true}
-	memory.Restore(a.rows[q.rows])
+	if !a.world.forget {
+		memory.Restore(a.rows[q.rows])
+	}
 	h := &handler{q: q, step: a.codec.def.Steps[q.step].Name, out: &out}
 	p := participants.New("svc", memory, participants.Config{Bare: true, Now: now, NewID: func() wire.ID { return wire.ID{1} }})
 	if a.world.External == "" {

@@ -48,6 +48,9 @@ type World struct {
 	Circles string
 	// WhatIf asks Decide about every event of the transition table, whether it can come by then or not.
 	WhatIf WhatIf
+
+	tamper func(*saga.Decision) // for tests: what a broken engine would decide; nil: nothing
+	forget bool                 // for tests: participants without a barrier
 }
 
 // WhatIf says where Decide is asked about events that may not be possible.

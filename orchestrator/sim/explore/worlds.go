@@ -108,8 +108,8 @@ func Worlds() []World {
 		},
 		{
 			Name: "undo-expressions", About: "a compensation's payload that fails, and a condition that does",
-			Steps: []string{"a undo=fails max=1", "b when=fails", "p pivot"}, WhatIf: WhatIfSteps,
-			Budget: Budget{Crash: 1, Timeout: 1, Duplicate: 1, Operator: 2}, Small: Budget{Timeout: 1, Operator: 1},
+			Steps: []string{"a probe", "b undo=fails max=1", "c when=fails"}, WhatIf: WhatIfSteps,
+			Budget: Budget{Crash: 1, Timeout: 1, Duplicate: 1, Operator: 2, Fail: 1}, Small: Budget{Timeout: 1, Operator: 1, Fail: 1},
 		},
 	}
 }

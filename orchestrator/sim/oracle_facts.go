@@ -28,6 +28,7 @@ type legTrack struct {
 	expires time.Time // of the newest attempt that a fact tells of
 	retry   time.Time // end of its back-off
 	settled map[saga.ReplyOutcome]bool
+	answer  bool // the edition was answered, whatever became of that
 }
 
 type deadlineTrack struct{ at time.Time }
@@ -268,6 +269,9 @@ func (o *oracle) nextEdition(t *track, f *saga.Fact, l *legTrack) {
 	want := 0
 	if l.created {
 		want = l.edition + 1
+		if !l.answer {
+			o.breach("S5", t, f, "edition %d, and %d was never answered: a retry is the same command again", f.Edition, l.edition)
+		}
 	}
 	if f.Edition != want {
 		o.breach("S5", t, f, "edition %d where %d comes next", f.Edition, want)
@@ -315,6 +319,10 @@ func (o *oracle) answered(t *track, f *saga.Fact) {
 		o.breach("S9", t, f, "reply %s is not what was sent: %+v", f.EventID, r)
 		return
 	}
+	l := &t.steps[t.def.StepIndex(f.Step)].legs[leg(f.Verb)]
+	if f.Edition == l.edition && (f.Outcome == saga.ReplySucceeded || f.Outcome == saga.ReplyRejected) {
+		l.answer = true
+	}
 	switch f.Type {
 	case saga.StepSucceeded, saga.StepRejected, saga.UndoSucceeded, saga.UndoRefused, saga.StepStuck:
 	default:
@@ -323,8 +331,6 @@ func (o *oracle) answered(t *track, f *saga.Fact) {
 	if o.applied[f.EventID]++; o.applied[f.EventID] > 1 {
 		o.breach("S8", t, f, "reply %s is applied twice", f.EventID)
 	}
-	s := &t.steps[t.def.StepIndex(f.Step)]
-	l := &s.legs[leg(f.Verb)]
 	if l.settled == nil {
 		l.settled = map[saga.ReplyOutcome]bool{}
 	}

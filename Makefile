@@ -85,6 +85,10 @@ endif
 mutants: ## prove that the simulation finds every planted bug (ARGS=-adapters: also the suites of Postgres and Kafka)
 	$(GO) run ./orchestrator/sim/mutants $(ARGS) all
 
+.PHONY: explore
+explore: ## walk through every state of the small worlds, some minutes (ARGS="-world chain", "-rows" and the like)
+	$(GOTEST) -count=1 -timeout 60m -v -run 'TestExplore$$' ./orchestrator/sim/explore -full $(ARGS)
+
 .PHONY: chaos
 chaos: ## run the chaos suite on real processes (ARGS as for go test)
 	$(GOTEST) -count=1 -timeout 60m $(ARGS) ./test/chaos/...

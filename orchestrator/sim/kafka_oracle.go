@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/skaldhq/skald/orchestrator"
@@ -22,7 +23,7 @@ type brokerOracle struct {
 	stored    map[saga.ID]*saga.Instance
 	writes    map[saga.ID]int // by saga
 	refusals  map[commandName]bool
-	handed    map[*replica]map[place]*entry
+	handed    map[*replica]map[place][]*entry // several where the topic was made anew
 }
 
 // recordName names one record of the outbox: an attempt of a command, or an event.
@@ -51,12 +52,13 @@ type promise struct {
 	appended bool
 	refused  bool
 	unknown  bool // a try to publish it had no known end
+	silent   bool // its transaction holds no fact, and is run again where its commit's answer is lost
 }
 
 func newBrokerOracle(w *world) *brokerOracle {
 	return &brokerOracle{
 		w: w, promises: map[recordName]*promise{}, seen: map[commandName]bool{}, lanes: map[lane][]*promise{}, sequences: map[saga.ID]int64{},
-		stored: map[saga.ID]*saga.Instance{}, writes: map[saga.ID]int{}, refusals: map[commandName]bool{}, handed: map[*replica]map[place]*entry{},
+		stored: map[saga.ID]*saga.Instance{}, writes: map[saga.ID]int{}, refusals: map[commandName]bool{}, handed: map[*replica]map[place][]*entry{},
 	}
 }
 
@@ -93,9 +95,10 @@ func (o *brokerOracle) committed(r *replica, b orchestrator.Batch) {
 	for i := range b.Quarantine {
 		o.quarantined(r, &b.Quarantine[i])
 	}
+	silent := !slices.ContainsFunc(b.Writes, func(w orchestrator.Write) bool { return len(w.Facts) > 0 })
 	for i := range b.Outbox {
 		rec := &b.Outbox[i]
-		p := &promise{name: recordOf(rec), replica: r, life: r.life, at: o.w.now}
+		p := &promise{name: recordOf(rec), replica: r, life: r.life, at: o.w.now, silent: silent}
 		if o.promises[p.name] != nil {
 			o.w.violate("S6", "%s is in two transactions", p.name)
 		}
@@ -118,7 +121,12 @@ func (o *brokerOracle) fact(r *replica, id saga.ID, f *saga.Fact) {
 	if f.Reply == nil {
 		return
 	}
-	e := o.handed[r][place{f.Reply.Partition, f.Reply.Offset}]
+	var e *entry
+	for _, e = range o.handed[r][place{f.Reply.Partition, f.Reply.Offset}] {
+		if eventID, _ := e.record.Header(wire.HeaderID); eventID == f.EventID && e.forged == "" {
+			break
+		}
+	}
 	switch {
 	case e == nil:
 		o.w.violate("S9", "%s has a fact about a reply at %d/%d that %s never read", id, f.Reply.Partition, f.Reply.Offset, r.name)
@@ -131,25 +139,33 @@ func (o *brokerOracle) fact(r *replica, id saga.ID, f *saga.Fact) {
 
 // quarantined compares a record in quarantine with what was in the topic.
 func (o *brokerOracle) quarantined(r *replica, q *orchestrator.Quarantined) {
-	e := o.handed[r][place{q.Partition, q.Offset}]
-	if e == nil {
+	handed := o.handed[r][place{q.Partition, q.Offset}]
+	if len(handed) == 0 {
 		o.w.violate("L5", "%s put a record in quarantine that it never read: %d/%d", r.name, q.Partition, q.Offset)
 		return
 	}
-	e.settled = true
-	same := q.Topic == e.record.Topic && bytes.Equal(q.Key, e.record.Key) && bytes.Equal(q.Value, e.record.Value) &&
-		q.Timestamp.Equal(e.record.Timestamp) && len(q.Headers) == len(e.record.Headers)
+	for _, e := range handed {
+		if asItCame(q, &e.record) {
+			e.settled = true
+			return
+		}
+	}
+	o.w.violate("L5", "the record at %d/%d is not in quarantine as it came: %q", q.Partition, q.Offset, handed[len(handed)-1].forged)
+}
+
+// asItCame reports whether a record in quarantine is one of a topic, but for its token.
+func asItCame(q *orchestrator.Quarantined, came *wire.Record) bool {
+	same := q.Topic == came.Topic && bytes.Equal(q.Key, came.Key) && bytes.Equal(q.Value, came.Value) &&
+		q.Timestamp.Equal(came.Timestamp) && len(q.Headers) == len(came.Headers)
 	for i := 0; same && i < len(q.Headers); i++ {
-		got, want := q.Headers[i], e.record.Headers[i]
+		got, want := q.Headers[i], came.Headers[i]
 		if got.Key == wire.HeaderSagaToken {
 			same = want.Key == got.Key && !bytes.Contains(got.Value, want.Value)
 			continue
 		}
 		same = got.Key == want.Key && bytes.Equal(got.Value, want.Value)
 	}
-	if !same {
-		o.w.violate("L5", "the record at %d/%d is not in quarantine as it came: %q", q.Partition, q.Offset, e.forged)
-	}
+	return same
 }
 
 // appended looks at a record that stands in its topic.
@@ -183,7 +199,7 @@ func (o *brokerOracle) appended(r *orchestrator.Record) {
 // excused reports whether q may be seen after p, which was committed after it: when they come from two replicas, or after a crash,
 // a stall, or a publish that ended unknown, the barrier makes any order harmless (S7).
 func (o *brokerOracle) excused(q, p *promise) bool {
-	return q.refused || q.unknown || q.replica != p.replica || q.life != p.life || q.life != q.replica.life || q.replica.dead ||
+	return q.refused || q.unknown || q.silent || q.replica != p.replica || q.life != p.life || q.life != q.replica.life || q.replica.dead ||
 		o.w.now.Sub(q.at) >= publishFor
 }
 
@@ -202,9 +218,10 @@ func (o *brokerOracle) refused(r *orchestrator.Record) {
 // handedOut notes that a replica was given a record.
 func (o *brokerOracle) handedOut(r *replica, e *entry, id saga.ID) {
 	if o.handed[r] == nil {
-		o.handed[r] = map[place]*entry{}
+		o.handed[r] = map[place][]*entry{}
 	}
-	o.handed[r][place{e.record.Partition, e.record.Offset}] = e
+	at := place{e.record.Partition, e.record.Offset}
+	o.handed[r][at] = append(o.handed[r][at], e)
 	e.handed = o.writes[id]
 }
 

@@ -23,7 +23,7 @@ func golden(t *testing.T) map[string][]byte {
 	audit, err := EncodeAudit(sampleAudit())
 	require.NoError(t, err)
 	return map[string][]byte{
-		"records-1": records,
+		"records-2": records,
 		"headers-1": EncodeHeaders(sampleRecords()[0].Headers),
 		"acks-1":    append(EncodeAcks(sampleAcks()[:2]), EncodeAcks(sampleAcks()[2:])...),
 		"audit-1":   audit,
@@ -105,9 +105,11 @@ func TestDecode(t *testing.T) {
 		t.Helper()
 		require.Empty(t, cmp.Diff(want, got)) // without EquateEmpty: nil and empty differ
 	}
-	records, err := DecodeRecords(read(t, "records-1"))
-	require.NoError(t, err)
-	equal(sampleRecords(), records)
+	for _, format := range []string{"records-1", "records-2"} {
+		records, err := DecodeRecords(read(t, format))
+		require.NoError(t, err)
+		equal(sampleRecords(), records)
+	}
 	headers, err := DecodeHeaders(read(t, "headers-1"))
 	require.NoError(t, err)
 	equal(sampleRecords()[0].Headers, headers)
@@ -129,7 +131,7 @@ func TestDecode(t *testing.T) {
 func TestDecode_CutShort(t *testing.T) {
 	t.Parallel()
 	decoders := map[string]func([]byte) error{
-		"records-1": func(b []byte) error { _, err := DecodeRecords(b); return err },
+		"records-2": func(b []byte) error { _, err := DecodeRecords(b); return err },
 		"headers-1": func(b []byte) error { _, err := DecodeHeaders(b); return err },
 		"audit-1":   func(b []byte) error { _, _, err := DecodeAudit(b); return err },
 		"plain-1":   func(b []byte) error { _, err := DecodePlain(b); return err },

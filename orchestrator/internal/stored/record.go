@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/klauspost/compress/s2"
+
 	"github.com/skaldhq/skald/orchestrator"
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
@@ -11,7 +13,15 @@ import (
 // Formats of the records of an outbox row.
 //
 //	1 (2026-11): count, then per record kind, topic, key, value, headers, and of a command saga, step, verb, edition, attempt.
-const recordsFormat = 1
+//	2 (2026-11): format 1 without its format byte, as one S2 block. Headers repeat from record to record, and every byte of an
+//	outbox row is written to the WAL.
+const (
+	recordsPlain  = 1
+	recordsFormat = 2
+)
+
+// maxRecords bounds what a block may unpack to; a batch is about 4 MiB at most, by Config.BatchBytes.
+const maxRecords = 1 << 30
 
 // The kinds and verbs by their stored number; never reordered.
 func recordKinds() []orchestrator.RecordKind {
@@ -30,8 +40,7 @@ func EncodeRecords(records []orchestrator.Record) ([]byte, error) {
 			size += 4 + len(h.Key) + len(h.Value)
 		}
 	}
-	b := append(make([]byte, 0, size), recordsFormat)
-	b = binary.AppendUvarint(b, uint64(len(records)))
+	b := binary.AppendUvarint(make([]byte, 0, size), uint64(len(records)))
 	for i := range records {
 		r := &records[i]
 		kind, verb := indexOf(recordKinds(), r.Kind), indexOf(verbs(), r.Verb)
@@ -49,12 +58,34 @@ func EncodeRecords(records []orchestrator.Record) ([]byte, error) {
 		b = binary.AppendUvarint(b, uint64(r.Edition))
 		b = binary.AppendUvarint(b, uint64(r.Attempt))
 	}
-	return b, nil
+	out := make([]byte, 1+s2.MaxEncodedLen(len(b)))
+	out[0] = recordsFormat
+	return out[:1+len(s2.Encode(out[1:], b))], nil
 }
 
-// DecodeRecords reads what EncodeRecords wrote. The records share memory with b.
+// unpackRecords answers format 1.
+func unpackRecords(b []byte) ([]byte, error) {
+	n, err := s2.DecodedLen(b[1:])
+	if err != nil || n > maxRecords {
+		return nil, fmt.Errorf("%w: outbox records: a block of %d bytes", ErrFormat, n)
+	}
+	plain := make([]byte, 1+n)
+	if _, err := s2.Decode(plain[1:], b[1:]); err != nil {
+		return nil, fmt.Errorf("%w: outbox records: %w", ErrFormat, err)
+	}
+	plain[0] = recordsPlain
+	return plain, nil
+}
+
+// DecodeRecords reads what EncodeRecords wrote. The records may share memory with b.
 func DecodeRecords(b []byte) ([]orchestrator.Record, error) {
-	r := newReader("outbox records", b, recordsFormat)
+	if len(b) > 0 && b[0] == recordsFormat {
+		var err error
+		if b, err = unpackRecords(b); err != nil {
+			return nil, err
+		}
+	}
+	r := newReader("outbox records", b, recordsPlain)
 	records := make([]orchestrator.Record, r.count())
 	for i := range records {
 		rec := &records[i]

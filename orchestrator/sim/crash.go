@@ -111,6 +111,9 @@ func (c *crashes) unrest() {
 // start is a client who comes late, so that there are starts to die in after other points.
 func (c *crashes) start() {
 	p := c.w.people
+	if c.w.nemesis.calm {
+		return
+	}
 	r := p.draw(len(p.requests))
 	p.requests = append(p.requests, r)
 	p.start(r)

@@ -24,7 +24,7 @@ const (
 	FaultStatement       Fault = "statement fails"              // one statement of a commit fails, and with it the transaction
 	FaultConflict        Fault = "serialization failure"        // a commit is refused: 40001, 40P01
 	FaultSessionEnded    Fault = "session ended"                // the database ends a session with a transaction open
-	FaultRowHeld         Fault = "row held"                     // a foreign session has a saga's row locked for up to 5 s
+	FaultRowHeld         Fault = "row held"                     // a foreign session has a saga's row locked for up to 3 s
 	FaultKeyHeld         Fault = "key held"                     // a foreign session has a key inserted for up to 3 s
 	FaultCommitLostThere Fault = "commit lost on the way there" // unknown, and it did not happen
 	FaultCommitLostBack  Fault = "commit lost on the way back"  // unknown, and it did
@@ -248,6 +248,12 @@ func (w *world) hits(f Fault) bool {
 // span is how long the newest fault of a kind lasts: up to limit. It belongs to the fault, like its being there at all.
 func (w *world) span(f Fault, limit time.Duration) time.Duration {
 	return time.Duration(w.nemesis.size(f) * float64(limit))
+}
+
+// mostlyShort is span with a tail: half of what it answers is below an eighth of limit.
+func (w *world) mostlyShort(f Fault, limit time.Duration) time.Duration {
+	u := w.nemesis.size(f)
+	return time.Duration(u * u * u * float64(limit))
 }
 
 // nameHash is FNV-1a.

@@ -94,14 +94,17 @@ func (s *faultyStore) Begin(ctx context.Context, need orchestrator.Need) (orches
 	return tx, nil
 }
 
-// meet has a foreign session come first to what is needed.
+// meet has a foreign session come first to what is needed; one at a time is enough, for whoever finds a row held asks again and again.
 func (s *faultyStore) meet(need orchestrator.Need) {
 	w := s.w
+	if len(w.database.others) > 0 {
+		return
+	}
 	if len(need.Sagas) > 0 && w.hits(FaultRowHeld) {
-		w.database.hold(orchestrator.Need{Sagas: need.Sagas[:1]}, w.span(FaultRowHeld, 5*time.Second))
+		w.database.hold(orchestrator.Need{Sagas: need.Sagas[:1]}, w.mostlyShort(FaultRowHeld, 3*time.Second))
 	}
 	if len(need.Claims) > 0 && w.hits(FaultKeyHeld) {
-		w.database.hold(orchestrator.Need{Claims: need.Claims[:1]}, w.span(FaultKeyHeld, 3*time.Second))
+		w.database.hold(orchestrator.Need{Claims: need.Claims[:1]}, w.mostlyShort(FaultKeyHeld, 3*time.Second))
 	}
 }
 

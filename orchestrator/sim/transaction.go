@@ -100,7 +100,7 @@ func (t *faultyTx) drift(batch orchestrator.Batch) {
 	t.forget()
 	t.adrift = true
 	w.database.adrift = append(w.database.adrift, t)
-	d := w.span(FaultCommitLate, 3*time.Second)
+	d := w.mostlyShort(FaultCommitLate, 3*time.Second)
 	w.hinder(d)
 	w.after(d, func() {
 		if t.adrift {

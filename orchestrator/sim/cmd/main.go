@@ -37,7 +37,7 @@ func run(args []string) error {
 	progress := flags.Bool("progress", onTerminal(), "say how far it is")
 	_ = flags.Parse(args) // it exits
 
-	debug.SetGCPercent(400) // a world is small and lives for milliseconds
+	debug.SetGCPercent(1000) // a world is small and lives for milliseconds
 	began := time.Now()
 	c := sim.Campaign{First: *first, Seeds: *seeds, Parallel: *parallel, Twice: *twice, Options: sim.Options{Sagas: *sagas, Replicas: *replicas}}
 	if *progress {

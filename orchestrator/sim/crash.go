@@ -74,6 +74,7 @@ func (c *crashes) hit(p crashpoint.Point, phases []crashpoint.Phase) bool {
 	c.seen = 0
 	w.report.Crashed++
 	w.report.Points[string(p)]++
+	w.hinder(0) // from now on the others have their time (L3)
 	w.note("crash", c.plan[next].String())
 	return true
 }

@@ -159,7 +159,7 @@ func TestPaths(t *testing.T) {
 			require.Equal(t, c.abort, sg.Abort.Reason+" "+sg.Abort.Step)
 		})
 	}
-	b.Audit()
+	t.Run("Audit", func(t *testing.T) { audits(t, b) })
 	t.Run("GivenUpAndRefunded", func(t *testing.T) {
 		// What is undone has to have been done: both were really charged.
 		world, err := stack.ReadWorld(t.Context(), b.Pool)
@@ -168,6 +168,7 @@ func TestPaths(t *testing.T) {
 			require.Equal(t, "refunded", world[ids[name]].Payment, name)
 		}
 	})
+	b.Audit()
 }
 
 // nowhere: a retriable step that fails for ever never turns the saga round; a person ends it (design rules 4, 8, 12).

@@ -163,7 +163,12 @@ func (g *group) prepare() {
 	}
 	g.k.w.meanwhile(rebalanceTimeout, func() {
 		if g.rebalancing && g.round == round {
-			g.members = slices.DeleteFunc(g.members, func(m *member) bool { return !m.joined })
+			g.members = slices.DeleteFunc(g.members, func(m *member) bool {
+				if !m.joined { // a heartbeat tells it, once one passes
+					g.k.w.meanwhile(max(m.cut.Sub(g.k.w.now), 0)+heartbeatEvery, func() { g.notice(m) })
+				}
+				return !m.joined
+			})
 			g.complete()
 		}
 	})

@@ -133,7 +133,9 @@ type Leg struct {
 type Certificate struct {
 	Verdict Verdict      `json:"verdict"`
 	Effects []StepEffect `json:"effects"`
-	Residue []StepEffect `json:"residue"` // what was left; empty but for residue
+	// Residue is what was left: empty but for the verdict residue, and for a step of a committed saga that an operator skipped and
+	// that took effect after all (design rule 9).
+	Residue []StepEffect `json:"residue"`
 	Amended bool         `json:"amended,omitempty"`
 }
 

@@ -137,16 +137,6 @@ func (b *testBundle) record(key saga.ID, value any) orchestrator.Record {
 	return orchestrator.Record{Topic: b.cfg.Topics.Events(), Key: []byte(key.String()), Value: text}
 }
 
-// values reads a topic from its beginning until it has n records, and answers their values by key, in order.
-func (b *testBundle) values(t testing.TB, topic string, n int) map[string][]string {
-	t.Helper()
-	list := map[string][]string{}
-	b.each(t, topic, n, func(msg *sarama.ConsumerMessage) {
-		list[string(msg.Key)] = append(list[string(msg.Key)], string(msg.Value))
-	})
-	return list
-}
-
 // each reads a topic from its beginning until it has n records: per partition in order.
 func (b *testBundle) each(t testing.TB, topic string, n int, do func(*sarama.ConsumerMessage)) {
 	t.Helper()

@@ -24,6 +24,7 @@ type brokerOracle struct {
 	writes    map[saga.ID]int // by saga
 	refusals  map[commandName]bool
 	handed    map[*replica]map[place][]*entry // several where the topic was made anew
+	silent    map[saga.BatchID][]*promise     // of transactions without facts
 }
 
 // recordName names one record of the outbox: an attempt of a command, or an event.
@@ -52,13 +53,13 @@ type promise struct {
 	appended bool
 	refused  bool
 	unknown  bool // a try to publish it had no known end
-	silent   bool // its transaction holds no fact, and is run again where its commit's answer is lost
 }
 
 func newBrokerOracle(w *world) *brokerOracle {
 	return &brokerOracle{
 		w: w, promises: map[recordName]*promise{}, seen: map[commandName]bool{}, lanes: map[lane][]*promise{}, sequences: map[saga.ID]int64{},
 		stored: map[saga.ID]*saga.Instance{}, writes: map[saga.ID]int{}, refusals: map[commandName]bool{}, handed: map[*replica]map[place][]*entry{},
+		silent: map[saga.BatchID][]*promise{},
 	}
 }
 
@@ -98,7 +99,7 @@ func (o *brokerOracle) committed(r *replica, b orchestrator.Batch) {
 	silent := !slices.ContainsFunc(b.Writes, func(w orchestrator.Write) bool { return len(w.Facts) > 0 })
 	for i := range b.Outbox {
 		rec := &b.Outbox[i]
-		p := &promise{name: recordOf(rec), replica: r, life: r.life, at: o.w.now, silent: silent}
+		p := &promise{name: recordOf(rec), replica: r, life: r.life, at: o.w.now}
 		if o.promises[p.name] != nil {
 			o.w.violate("S6", "%s is in two transactions", p.name)
 		}
@@ -106,6 +107,9 @@ func (o *brokerOracle) committed(r *replica, b orchestrator.Batch) {
 		at := lane{rec.Saga, rec.Topic}
 		o.lanes[at] = append(o.lanes[at], p)
 		o.order = append(o.order, p)
+		if silent {
+			o.silent[b.ID] = append(o.silent[b.ID], p)
+		}
 	}
 }
 
@@ -122,9 +126,9 @@ func (o *brokerOracle) fact(r *replica, id saga.ID, f *saga.Fact) {
 		return
 	}
 	var e *entry
-	for _, e = range o.handed[r][place{f.Reply.Partition, f.Reply.Offset}] {
-		if eventID, _ := e.record.Header(wire.HeaderID); eventID == f.EventID && e.forged == "" {
-			break
+	for _, other := range o.handed[r][place{f.Reply.Partition, f.Reply.Offset}] {
+		if eventID, _ := other.record.Header(wire.HeaderID); eventID == f.EventID && (e == nil || e.forged != "") {
+			e = other
 		}
 	}
 	switch {
@@ -199,8 +203,16 @@ func (o *brokerOracle) appended(r *orchestrator.Record) {
 // excused reports whether q may be seen after p, which was committed after it: when they come from two replicas, or after a crash,
 // a stall, or a publish that ended unknown, the barrier makes any order harmless (S7).
 func (o *brokerOracle) excused(q, p *promise) bool {
-	return q.refused || q.unknown || q.silent || q.replica != p.replica || q.life != p.life || q.life != q.replica.life || q.replica.dead ||
+	return q.refused || q.unknown || q.replica != p.replica || q.life != p.life || q.life != q.replica.life || q.replica.dead ||
 		o.w.now.Sub(q.at) >= publishFor
+}
+
+// answerLost notes that nobody knows whether a transaction is committed. One without facts is run again, and what it holds is swept
+// late.
+func (o *brokerOracle) answerLost(id saga.BatchID) {
+	for _, p := range o.silent[id] {
+		p.unknown = true
+	}
 }
 
 func (o *brokerOracle) unknown(r *orchestrator.Record) {

@@ -80,6 +80,7 @@ func (t *faultyTx) Commit(ctx context.Context, batch orchestrator.Batch) error {
 	}
 	w.port(t.s.r, "store.committed")
 	if t.s.unreachable() || w.hits(FaultCommitLostBack) {
+		w.kafka.oracle.answerLost(batch.ID)
 		return fmt.Errorf("commit: %w", orchestrator.ErrUnknown)
 	}
 	return nil
@@ -106,6 +107,7 @@ func (t *faultyTx) drift(batch orchestrator.Batch) {
 		if t.adrift {
 			w.database.adrift = slices.DeleteFunc(w.database.adrift, func(other *faultyTx) bool { return other == t })
 			err := t.commit(context.Background(), batch)
+			w.kafka.oracle.answerLost(batch.ID)
 			w.note("late commit", fmt.Sprint(err))
 		}
 	})

@@ -17,6 +17,7 @@ const tick = 10 * time.Millisecond
 type timers struct {
 	clock  Clock
 	signal Signal // a timer was set that is due before the present wait ends
+	began  time.Time
 	intake *queue[*item]
 
 	mu    sync.Mutex // guards what follows
@@ -34,12 +35,11 @@ type timer struct {
 }
 
 func newTimers(clock Clock, signal Signal, intake *queue[*item]) *timers {
-	t := &timers{clock: clock, signal: signal, intake: intake, due: map[saga.ID]timer{}, slots: map[int64][]saga.ID{}}
-	t.next = t.ticks(clock.Now())
-	return t
+	return &timers{clock: clock, signal: signal, intake: intake, began: clock.Now(), due: map[saga.ID]timer{}, slots: map[int64][]saga.ID{}}
 }
 
-func (t *timers) ticks(at time.Time) int64 { return at.UnixNano() / int64(tick) }
+// ticks counts from when the replica began, so that a clock that is set does not move what is due.
+func (t *timers) ticks(at time.Time) int64 { return int64(at.Sub(t.began) / tick) }
 
 // set replaces the timer of a saga: it fires after d, unless the saga has another revision by then.
 func (t *timers) set(id saga.ID, revision int64, d time.Duration, alive bool) {
@@ -67,7 +67,11 @@ func (t *timers) fire() []*item {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var out []*item
-	for now := t.ticks(t.clock.Now()); t.next <= now; t.next++ {
+	now := t.ticks(t.clock.Now())
+	for ; t.next <= now; t.next++ {
+		if t.next = t.firstLocked(now + 1); t.next > now {
+			break
+		}
 		for _, id := range t.slots[t.next] {
 			if tm, ok := t.due[id]; ok && tm.tick == uint32(t.next) {
 				delete(t.due, id)
@@ -90,15 +94,27 @@ func (t *timers) run(ctx context.Context) {
 	}
 }
 
+// firstLocked is the first tick that something is due at, at most last.
+func (t *timers) firstLocked(last int64) int64 {
+	const few = 64 // slots that are looked at sooner than all the ticks
+	if len(t.slots) <= few {
+		for at := range t.slots {
+			last = min(last, at)
+		}
+		return last
+	}
+	first := t.next
+	for first < last && len(t.slots[first]) == 0 {
+		first++
+	}
+	return first
+}
+
 // wait is how long nothing is due.
 func (t *timers) wait() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.ticks(t.clock.Now())
-	last := t.next + int64(PreciseWithin/tick) + 2
-	t.until = t.next
-	for t.until < last && len(t.slots[t.until]) == 0 {
-		t.until++
-	}
+	t.until = t.firstLocked(t.next + int64(PreciseWithin/tick) + 2)
 	return time.Duration(max(t.until-now, 0)) * tick
 }

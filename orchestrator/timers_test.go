@@ -104,3 +104,30 @@ func TestTimers_MoveOn(t *testing.T) {
 	require.Len(t, fired, 1)
 	require.EqualValues(t, 2, fired[0].revision)
 }
+
+// However many are set, each fires at its time and not before, also when the clock leaps over many ticks.
+func TestTimers_FewAndMany(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 5, 64, 65, 500} {
+		for _, leap := range []time.Duration{tick, 7 * tick, 3 * time.Second} {
+			tm, clock := testTimers()
+			due := map[saga.ID]time.Time{}
+			for i := range n {
+				d := time.Duration(i*7919%20_000) * time.Millisecond
+				id := saga.NewID(clock.at, 1, uint64(i))
+				tm.set(id, 1, d, true)
+				due[id] = clock.at.Add(d)
+			}
+			for end := clock.at.Add(21 * time.Second); clock.at.Before(end); {
+				clock.at = clock.at.Add(min(leap, max(tm.wait(), tick)))
+				for _, it := range tm.fire() {
+					require.False(t, clock.at.Before(due[it.id]), "early")
+					require.Less(t, clock.at.Sub(due[it.id]), leap+2*tick, "late")
+					delete(due, it.id)
+				}
+			}
+			require.Empty(t, due)
+			require.GreaterOrEqual(t, tm.wait(), PreciseWithin)
+		}
+	}
+}

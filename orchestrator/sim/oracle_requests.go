@@ -109,6 +109,9 @@ func (o *oracle) done(t *track, d *deed, a orchestrator.Acted) {
 		o.w.violate("S1", "%s of %s is answered with revision %d before it is committed", d.Act.Action, d.ID, a.Revision)
 	}
 	if d.IfRevision > 0 && a.Changed {
+		if a.Revision != d.IfRevision+1 {
+			o.w.violate("S17", "%s of %s was asked for revision %d and made revision %d", d.Act.Action, d.ID, d.IfRevision, a.Revision)
+		}
 		key := revisionKey{d.ID, d.IfRevision}
 		if other := o.revised[key]; other != "" && other != d.RequestID {
 			o.w.violate("S17", "%s and %s both changed revision %d of %s", other, d.RequestID, d.IfRevision, d.ID)

@@ -148,7 +148,7 @@ func (o *oracle) attention(t *track) string {
 		}
 	}
 	for _, a := range in.Attention {
-		if !o.explained(t, a) {
+		if in.Broken == "" && !o.explained(t, a) { // what a broken one was told stays: it is judged no more
 			return fmt.Sprintf("attention %s (%s) without a reason", a.Reason, a.Step)
 		}
 	}

@@ -122,6 +122,8 @@ func RuleSettle(claimed Row, result Result, row Row) Ruling {
 		return Ruling{Then: ThenAnswer, Result: result, Put: &settled}
 	}
 	switch {
+	case row.State == Succeeded && row.Edition > claimed.Edition && result.Outcome == wire.Rejected:
+		return answer(superseded()) // what a higher edition did is no answer to this one
 	case row.State == Succeeded:
 		return answer(row.result())
 	case result.Outcome == wire.Succeeded:

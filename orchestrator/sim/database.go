@@ -14,6 +14,7 @@ type database struct {
 	w      *world
 	store  *memory.Store
 	ahead  time.Duration // of the world's clock
+	most   time.Duration // the most that it was ever ahead
 	down   time.Time     // takes no calls until then
 	others []orchestrator.Tx
 	adrift []*faultyTx // commits that are on the way
@@ -43,10 +44,16 @@ func (d *database) restart(away time.Duration) {
 	d.forgetOthers()
 }
 
+// furthestBack bounds how far behind what it once said the database's clock is set: timers are late by as much (F21), and what
+// should move within a time cannot.
+const furthestBack = 10 * time.Minute
+
 // jump moves the database's clock.
 func (d *database) jump(by time.Duration) {
+	by = max(by, d.most-furthestBack-d.ahead)
 	d.w.note("database", "clock", by.String())
 	d.ahead += by
+	d.most = max(d.most, d.ahead)
 }
 
 // hold has a foreign session take locks for a while, if it can have them.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -31,7 +30,7 @@ type cancels struct {
 // the participants' tables agree (S19).
 func TestCancel(t *testing.T) {
 	t.Parallel()
-	const sagas, callers = 120, 3
+	const sagas, callers = 100, 3
 	s := setup(t)
 	s.Participants()
 	a, b := s.Serve(), s.Serve()
@@ -44,7 +43,7 @@ func TestCancel(t *testing.T) {
 	var mu sync.Mutex // guards told
 	told := map[string]*cancels{}
 	var group errgroup.Group
-	group.SetLimit(16)
+	group.SetLimit(8)
 	for i := range sagas {
 		group.Go(func() error {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -59,17 +58,11 @@ func TestCancel(t *testing.T) {
 			mu.Unlock()
 			var racing errgroup.Group
 			for n := range callers {
-				after := time.Duration(0) // every tenth at once
-				if i%10 != 0 {
-					after = time.Duration(rand.Int64N(int64(time.Duration(i%10) * 40 * time.Millisecond)))
-				}
 				racing.Go(func() error {
-					select {
-					case <-time.After(after):
-					case <-ctx.Done():
-						return ctx.Err()
+					if err := reached(ctx, replicas[n%2], started.ID, moments()[i%len(moments())]); err != nil {
+						return err
 					}
-					acted, err := replicas[(i+n)%2].Act(ctx, started.ID, client.ActionCancel, client.ActRequest{Reason: "a race"})
+					acted, err := cancelSaga(ctx, replicas[(i+n)%2], started.ID, fmt.Sprintf("cancel-%d-%d", i, n))
 					mu.Lock()
 					defer mu.Unlock()
 					return answers.note(&acted, err)
@@ -118,6 +111,50 @@ func TestCancel(t *testing.T) {
 	require.Positive(t, counts["completed"], "every cancel won: there was no race")
 	require.Positive(t, counts["compensated"], "no cancel won: there was no race")
 	s.Audit()
+}
+
+// moments are when sagas are cancelled: at once, and once a step is where it says. Between the last two the pivot is out.
+func moments() []moment {
+	return []moment{{}, {"charge-payment", "in_flight"}, {"reserve-items", "succeeded"}, {"confirm-order", "in_flight"}, {"confirm-order", "succeeded"}}
+}
+
+type moment struct{ step, status string }
+
+// reached waits until a saga's step is where it is to be, or past it.
+func reached(ctx context.Context, c *client.Client, id string, m moment) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for m.step != "" {
+		sg, err := c.Saga(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, step := range sg.Steps {
+			if step.Name == m.step && (step.Status == m.status || step.Status != "pending" && step.Status != "in_flight") {
+				return nil
+			}
+		}
+		if sg.Status != client.Running {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// cancelSaga asks under a key of its own until there is an answer: whoever is told that it took too long asks again.
+func cancelSaga(ctx context.Context, c *client.Client, id, key string) (client.ActResult, error) {
+	for {
+		acted, err := c.Act(ctx, id, client.ActionCancel, client.ActRequest{Reason: "a race"}, client.WithIdempotencyKey(key))
+		var answer *client.Error
+		if !errors.As(err, &answer) || !answer.Retryable || ctx.Err() != nil {
+			return acted, err
+		}
+	}
 }
 
 func (c *cancels) note(acted *client.ActResult, err error) error {

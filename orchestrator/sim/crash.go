@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/skaldhq/skald/orchestrator"
@@ -150,4 +151,13 @@ func (c *crashes) pause() {
 			}, func(orchestrator.Acted, error) {})
 		}
 	}
+}
+
+// crashList is what the flag -crash of the tests reads.
+func crashList(plan []crashpoint.At) string {
+	words := make([]string, len(plan))
+	for i, at := range plan {
+		words[i] = at.String()
+	}
+	return strings.Join(words, ",")
 }

@@ -43,9 +43,16 @@ func (f *Failure) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %v\n", f.Options.Seed, f.Violation)
 	fmt.Fprintf(&b, "trace %016x, %d faults in %s of virtual time\n", f.Report.Trace, len(f.Report.Hits), f.Report.Virtual)
-	fmt.Fprintf(&b, "run it again: go test ./orchestrator/sim -run 'TestSeed$' -v -args -seed=%d", f.Options.Seed)
+	test := "TestSeed"
+	if len(f.Options.Crash) > 0 {
+		test = "TestCrash"
+	}
+	fmt.Fprintf(&b, "run it again: go test ./orchestrator/sim -run '%s$' -v -args -seed=%d", test, f.Options.Seed)
 	if f.Options.KillAt > 0 {
 		fmt.Fprintf(&b, " -kill-at=%d", f.Options.KillAt)
+	}
+	if len(f.Options.Crash) > 0 {
+		fmt.Fprintf(&b, " -crash=%s", crashList(f.Options.Crash))
 	}
 	if len(f.Report.Notes) > 0 {
 		fmt.Fprintf(&b, "\nthe last of its trace:\n  %s", strings.Join(f.Report.Notes, "\n  "))

@@ -29,7 +29,7 @@ func (s *Stack) Settled(replicas int, participants ...string) {
 		group := s.prefix + "." + name
 		want[group], groups = 1, append(groups, group)
 	}
-	Eventually(s.t, time.Minute, func(context.Context) error {
+	Eventually(s.t, 2*time.Minute, func(context.Context) error {
 		found, err := admin.DescribeConsumerGroups(groups)
 		if err != nil {
 			return err

@@ -174,7 +174,7 @@ func (p *people) resolve() {
 			p.rescue(t)
 		}
 	}
-	if alive {
+	if alive || p.w.pending > 0 { // a client may still be waiting for its saga
 		p.w.after(5*time.Second+p.within(5000), p.resolve)
 	}
 }

@@ -185,23 +185,31 @@ func (h *hunt) simulate(ctx context.Context, binary string, args ...string) ([]b
 	return cmd.CombinedOutput()
 }
 
-// suite runs the conformance suite on the mutant of the real adapter, which must fail.
+// suite runs the conformance suite on the mutant of the real adapter, which must fail, and without it, which must not.
 func (h *hunt) suite(ctx context.Context, m Mutant, dir string) string {
 	over, err := overlay(h.root, dir, m.Adapter)
 	if err != nil {
 		return err.Error()
 	}
-	pkg, test, _ := strings.Cut(m.Suite, " ")
-	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-overlay", over, "-run", test, pkg)
-	cmd.Dir = h.root
-	out, err := cmd.CombinedOutput()
+	out, err := h.goTest(ctx, m.Suite, "-overlay", over)
 	switch {
 	case err == nil:
 		return "not found"
 	case bytes.Contains(out, []byte("[build failed]")), bytes.Contains(out, []byte("[setup failed]")):
 		return "does not compile:\n" + tail(out)
 	}
+	if out, err := h.goTest(ctx, m.Suite); err != nil {
+		return "fails without the mutant too:\n" + tail(out)
+	}
 	return "found"
+}
+
+// goTest runs `PACKAGE TEST` with further arguments of go test.
+func (h *hunt) goTest(ctx context.Context, suite string, args ...string) ([]byte, error) {
+	pkg, test, _ := strings.Cut(suite, " ")
+	cmd := exec.CommandContext(ctx, "go", append(append([]string{"test", "-run", test}, args...), pkg)...)
+	cmd.Dir = h.root
+	return cmd.CombinedOutput()
 }
 
 func tail(out []byte) string {

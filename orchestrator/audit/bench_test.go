@@ -118,7 +118,11 @@ func fill(b *testing.B, dsn string, s *postgres.Store, n int) {
 			require.NoError(b, err)
 			sagas = append(sagas, []any{
 				int16(id.Shard()), id.String(), tenant, "trip", 1, key, string(in.Status), in.Revision, in.CreatedAt, nil,
-				[]byte(`{"team": "A"}`), []string{}, []string{}, []string{}, raw,
+				[]byte(`{"team": "A"}`),
+				[]string{},
+				[]string{},
+				[]string{},
+				raw,
 			})
 			hash := sha256.Sum256(in.Input)
 			keys = append(keys, []any{tenant, "trip", key, id.String(), hash[:]})

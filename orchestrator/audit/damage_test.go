@@ -350,7 +350,7 @@ func TestRun_NamesDamageOfTheRecordOfActions(t *testing.T) {
 		"EffectGone": {`UPDATE skald.sagas SET revision = 1 WHERE key = 'A-1'`, []string{
 			"action_without_trace|entry 2|saga.pause by ada led to revision 2, and the saga has 1", "action_without_trace|entry 3|", "action_without_trace|entry 4|",
 		}},
-		"SagaGone":   {`DELETE FROM skald.sagas WHERE key = 'A-1'`, []string{"action_without_saga|entry 2|saga.pause by ada is recorded", "action_without_saga|entry 3|", "action_without_saga|entry 4|"}},
+		"SagaGone": {`DELETE FROM skald.sagas WHERE key = 'A-1'`, []string{"action_without_saga|entry 2|saga.pause by ada is recorded", "action_without_saga|entry 3|", "action_without_saga|entry 4|"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -23,8 +24,9 @@ func (t *Tap) Conn(c net.Conn) net.Conn {
 
 type conn struct {
 	net.Conn
-	t     *Tap
-	dying atomic.Bool // nobody else may read from then on
+	t       *Tap
+	dying   atomic.Bool // nobody else may read from then on
+	reading sync.Mutex  // held while somebody reads
 
 	// What follows belongs to Write, of which there is one at a time.
 	started    bool
@@ -35,11 +37,16 @@ type conn struct {
 }
 
 func (c *conn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if c.dying.Load() {
-		select {} // the process ends meanwhile
+	c.reading.Lock()
+	if !c.dying.Load() {
+		n, err := c.Conn.Read(b)
+		if !c.dying.Load() {
+			c.reading.Unlock()
+			return n, err
+		}
 	}
-	return n, err
+	c.reading.Unlock()
+	select {} // the process ends meanwhile
 }
 
 // Write sends what is complete; the rest with what comes next.
@@ -131,7 +138,10 @@ func (c *conn) cut(st Statement, upTo []byte, executes int) {
 	if !dies {
 		return
 	}
+	// A write that takes long has pgx read beside it: that ends first, with nothing, since nothing was asked.
 	c.dying.Store(true)
+	_ = c.SetReadDeadline(time.Unix(1, 0)) // where it fails, so does what follows
+	c.reading.Lock()
 	if st != stmtCommit {
 		upTo = append(bytes.Clone(upTo), 'H', 0, 0, 0, 4) // Flush
 	}

@@ -138,3 +138,30 @@ func send(conn *pgx.Conn, statements ...string) error {
 	}
 	return nil
 }
+
+// TestConn_ReadBeside: a read that pgx began beside a slow write takes nothing of what the dying process waits for.
+func TestConn_ReadBeside(t *testing.T) {
+	t.Parallel()
+	server, client := net.Pipe()
+	defer server.Close()
+	died := make(chan Point, 1)
+	tap := New(Config{Hit: func(Point, []Phase) bool { return true }, Wire: true, Die: func(p Point) { died <- p; runtime.Goexit() }})
+	tap.expect(statements{began: []saga.ID{{1}}})
+	c := tap.Conn(client).(*conn)
+	c.started = true
+	go func() { _, _ = c.Read(make([]byte, 100)) }() // for ever, as that of a process that is gone
+	for c.reading.TryLock() {
+		c.reading.Unlock()
+		runtime.Gosched()
+	}
+	go func() {
+		_, _ = c.Write([]byte("P\x00\x00\x00\x17\x00BEGIN ISOLATION\x00\x00\x00B\x00\x00\x00\x06\x00\x00E\x00\x00\x00\x04"))
+	}()
+	buf := make([]byte, 100)
+	n, err := server.Read(buf)
+	require.NoError(t, err)
+	require.Equal(t, "H\x00\x00\x00\x04", string(buf[n-5:n]), "it has to ask for the answer")
+	_, err = server.Write([]byte("C\x00\x00\x00\x0aBEGIN\x00"))
+	require.NoError(t, err)
+	require.Equal(t, ReplyBegun, <-died)
+}

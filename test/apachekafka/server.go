@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -52,11 +53,11 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{dir: dir, port: cfg.Port}
 	if s.port == 0 {
-		if s.port, err = freePort(); err != nil {
+		if s.port, err = FreePort(); err != nil {
 			return nil, err
 		}
 	}
-	controller, err := freePort()
+	controller, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -168,11 +169,15 @@ func (s *Server) logTail() string {
 	return string(content[max(0, len(content)-3000):])
 }
 
-// freePort returns a port on 127.0.0.1 that was free a moment ago.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+// FreePort returns a port on 127.0.0.1 that nothing listens on. It is below the ports that systems give to outgoing connections:
+// one of those could be taken by any of them before the server that it was meant for listens on it.
+func FreePort() (int, error) {
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return port, l.Close()
+		}
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
+	return 0, errors.New("find a free port: 100 of 10000 to 29999 are taken")
 }

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -60,6 +61,18 @@ func TestCrashPoints(t *testing.T) {
 	for _, p := range crashpoint.All() {
 		require.Positive(t, hits.n[p], "nobody was ever killed at %s: the hooks are not on", p)
 	}
+}
+
+// TestCrashPoints_OrdinaryBuild: nothing that kills is in the binary that people run.
+func TestCrashPoints_OrdinaryBuild(t *testing.T) {
+	t.Parallel()
+	deps := func(tags string) string {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", tags, "github.com/skaldhq/skald/cmd/skald").CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return string(out)
+	}
+	require.NotContains(t, deps(""), "orchestrator/sim")
+	require.Contains(t, deps("crashpoints"), "orchestrator/sim/crashpoint", "the tag is another one: the test above shows nothing")
 }
 
 type counter struct {

@@ -233,7 +233,16 @@ func (x *explorer) compare(s *state) string {
 		if undone > done {
 			return name + " was undone more often than it took effect"
 		}
-		if s.doubt&(1<<i) != 0 || x.codec.def.Steps[i].EffectNone {
+		if s.doubt&(1<<i) != 0 {
+			continue
+		}
+		if v.conflict && !v.disputed {
+			return name + " contradicts itself, and nobody lied"
+		}
+		if v.barrier {
+			return name + " found nothing to undo where it had done something, and nobody lied"
+		}
+		if x.codec.def.Steps[i].EffectNone {
 			continue
 		}
 		standing := done > undone

@@ -16,8 +16,6 @@ type instance struct {
 	aborting  bool
 	deadline  bool // may still pass
 	oldHold   bool // attention `held` is raised
-	lateWord  bool // attention that an answer contradicts what was known
-	amended   bool
 	steps     [maxSteps]stepView
 	outcome   string // of a terminal one: status, verdict, effects
 	questions bool   // what-ifs were asked
@@ -33,7 +31,8 @@ type stepView struct {
 	edition    [2]uint8
 	attempt    [2]uint8
 	timer      bool // something of it expires or is sent again
-	anomaly    bool
+	conflict   bool // attention: its participant contradicted itself, or an operator
+	barrier    bool // attention: its barrier undid nothing where it had done something
 }
 
 // instance numbers an instance by what a state keeps of it.
@@ -57,21 +56,21 @@ func (x *explorer) view(written string, in *saga.Instance) instance {
 	v := instance{
 		written: written, status: in.Status, terminal: in.Status.Terminal(), paused: in.Pause != nil, aborting: in.Aborting,
 		deadline: !in.Deadline.IsZero() && !in.DeadlinePassed, oldHold: in.HasAttention(saga.AttentionHeld, ""),
-		asks:     in.Status == saga.Suspended && len(in.Attention) > 0,
-		lateWord: in.HasAttention(saga.AttentionLateEffect, "") || in.HasAttention(saga.AttentionConflict, "") || in.HasAttention(saga.AttentionBarrier, ""),
+		asks: in.Status == saga.Suspended && len(in.Attention) > 0,
 	}
 	for i := range in.Steps {
 		s := &in.Steps[i]
 		v.steps[i] = stepView{
-			status: s.Status, effect: s.Effect, byOperator: s.ByOperator, disputed: s.Disputed, anomaly: s.Anomaly,
-			created: [2]bool{s.Forward.Created, s.Backward.Created},
-			edition: [2]uint8{uint8(s.Forward.Edition), uint8(s.Backward.Edition)},
-			attempt: [2]uint8{uint8(s.Forward.Attempt), uint8(s.Backward.Attempt)},
-			timer:   s.Status == saga.InFlight || s.Status == saga.BackingOff || s.Status == saga.Undoing || s.Status == saga.UndoBackingOff,
+			status: s.Status, effect: s.Effect, byOperator: s.ByOperator, disputed: s.Disputed,
+			created:  [2]bool{s.Forward.Created, s.Backward.Created},
+			edition:  [2]uint8{uint8(s.Forward.Edition), uint8(s.Backward.Edition)},
+			attempt:  [2]uint8{uint8(s.Forward.Attempt), uint8(s.Backward.Attempt)},
+			conflict: in.HasAttention(saga.AttentionConflict, x.codec.def.Steps[i].Name),
+			barrier:  in.HasAttention(saga.AttentionBarrier, x.codec.def.Steps[i].Name),
+			timer:    s.Status == saga.InFlight || s.Status == saga.BackingOff || s.Status == saga.Undoing || s.Status == saga.UndoBackingOff,
 		}
 	}
 	if v.terminal {
-		v.amended = in.Certificate.Amended
 		v.outcome = outcomeOf(in)
 	}
 	return v

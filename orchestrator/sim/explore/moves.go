@@ -190,9 +190,11 @@ func (x *explorer) command(s *state, i uint8, c message) {
 		rows: s.rows[c.step], done: s.done[c.step], undone: s.undone[c.step], void: s.void[c.step],
 		step: c.step, verb: c.verb, edition: c.edition,
 	}
-	if c.place != opened {
+	outside := x.world.External != ""
+	if !outside && c.place != opened {
 		q.taken = taken(s, c.step)
 	}
+	q.opened = outside && c.place == opened
 	for _, q.choice = range [...]choice{succeeds, succeedsBad, rejects, fails, dies} {
 		if !x.may(s, q) {
 			continue
@@ -212,11 +214,18 @@ func (x *explorer) command(s *state, i uint8, c message) {
 		}
 		return
 	}
-	if s.left[open] > 0 && q.taken == 0 && c.verb != probe && x.world.External == "" {
+	if s.left[open] > 0 && q.taken == 0 && (c.verb == execute || c.verb == compensate && !outside) {
 		q.choice = succeeds
-		if x.actors.ask(q).invoked {
+		if outside {
+			q.choice = claims
+		}
+		if a := x.actors.ask(q); a.invoked {
 			n := *s
 			n.left[open]--
+			n.rows[c.step] = a.rows // a transaction that is open has changed nothing yet; a claim is there for all to see
+			if !outside {
+				n.rows[c.step] = s.rows[c.step]
+			}
 			n.messages[i].place = opened
 			x.emit(&n, move{kind: moveOpen, message: c})
 		}

@@ -19,11 +19,12 @@ const (
 	succeedsBad        // with an output that breaks `returns`
 	rejects
 	fails
-	dies // outside effects only: after the provider was called, before its answer was stored
+	dies   // outside effects only: after the provider was called, before its answer was stored
+	claims // outside effects only: its command is claimed, and the provider not yet called
 )
 
 func (c choice) String() string {
-	return [...]string{"succeeds", "succeeds with a bad output", "rejects", "fails", "dies after its effect"}[c]
+	return [...]string{"succeeds", "succeeds with a bad output", "rejects", "fails", "dies after its effect", "claims it"}[c]
 }
 
 // question is a command as it meets the barrier. Attempts don't matter to it.
@@ -32,6 +33,7 @@ type question struct {
 	done, undone, void         uint8
 	step, verb, edition, taken uint8 // taken: bit 0 the execute's row is locked by an open transaction, bit 1 the compensate's
 	choice                     choice
+	opened                     bool // outside effects only: it was claimed before, and the provider is called now
 }
 
 // answered is what came of it.
@@ -98,7 +100,11 @@ func (a *actors) run(q question) answered {
 	if !a.world.forget {
 		memory.Restore(a.rows[q.rows])
 	}
-	h := &handler{q: q, step: a.codec.def.Steps[q.step].Name, out: &out}
+	h := &handler{q: q, claimed: func() {}, step: a.codec.def.Steps[q.step].Name, out: &out}
+	if q.opened { // it claimed when there was no row; what others did since then it meets when it settles
+		memory.Restore(nil)
+		h.claimed = func() { memory.Restore(a.rows[q.rows]) }
+	}
 	p := participants.New("svc", memory, participants.Config{Bare: true, Now: now, NewID: func() wire.ID { return wire.ID{1} }})
 	if a.world.External == "" {
 		p.Handle("Do.v1", h.execute, nil)
@@ -167,6 +173,8 @@ type handler struct {
 	q    question
 	step string
 	out  *answered
+
+	claimed func() // called once the command is claimed, before the provider is
 }
 
 func (h *handler) choose() (participants.Result, error) {
@@ -208,7 +216,11 @@ func (h *handler) compensate(_ context.Context, req *participants.Request) (part
 // call is the provider's door: the same key twice is one effect, and a key that was declared void does nothing.
 func (h *handler) call(context.Context, *participants.Request) (participants.Result, error) {
 	bit := uint8(1) << h.q.edition
+	h.claimed()
 	switch {
+	case h.q.choice == claims:
+		h.out.invoked = true
+		return participants.Result{}, participants.ErrNoReply
 	case h.out.done&bit != 0:
 		return participants.Succeed(json.RawMessage(goodOutput))
 	case h.out.void&bit != 0:

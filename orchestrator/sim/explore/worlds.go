@@ -64,13 +64,18 @@ func Worlds() []World {
 		{
 			Name: "claims-asked", About: "effects outside the participants' databases, whose provider can be asked",
 			Steps: []string{"a probe", "b"}, External: "ask",
-			Budget: Budget{Crash: 2, Timeout: 1, Duplicate: 2, Operator: 1}, Small: Budget{Crash: 1, Timeout: 1, Duplicate: 1, Operator: 1},
+			Budget: Budget{Crash: 2, Timeout: 1, Duplicate: 1, Operator: 1, Open: 1}, Small: Budget{Crash: 1, Timeout: 1, Operator: 1, Open: 1},
 		},
 		{
 			Name: "claims-mute", About: "and whose provider cannot",
 			Steps: []string{"a probe", "b"}, External: "mute",
 			Circles: "a compensation is refused until the execute that holds the claim comes again",
-			Budget:  Budget{Crash: 2, Timeout: 1, Duplicate: 2, Operator: 1}, Small: Budget{Crash: 1, Timeout: 1, Duplicate: 1, Operator: 1},
+			Budget:  Budget{Crash: 2, Timeout: 1, Duplicate: 1, Operator: 1, Open: 1}, Small: Budget{Crash: 1, Timeout: 1, Operator: 1, Open: 1},
+		},
+		{
+			Name: "claims-after", About: "the same after the pivot, with provider's calls that last",
+			Steps: []string{"p pivot", "r retriable max=3 probe"}, External: "ask",
+			Budget: Budget{Crash: 1, Timeout: 2, Duplicate: 1, Operator: 1, Open: 2}, Small: Budget{Timeout: 1, Operator: 1, Open: 1},
 		},
 		{
 			Name: "lying", About: "a participant contradicts itself",

@@ -84,6 +84,9 @@ func (x *explorer) line(m move) string {
 	case moveDeliverLost:
 		return fmt.Sprintf("# %s reaches its participant, which %s and dies before the answer leaves\n", name, m.choice)
 	case moveOpen:
+		if x.world.External != "" {
+			return fmt.Sprintf("# %s reaches its participant, which claims it and is long in calling its provider\n", name)
+		}
 		return fmt.Sprintf("# %s reaches its participant, which keeps its transaction open\n", name)
 	case moveRollBack:
 		return fmt.Sprintf("# the participant dies with %s open\n", name)

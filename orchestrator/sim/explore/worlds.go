@@ -18,7 +18,7 @@ func Worlds() []World {
 		},
 		{
 			Name: "deadline", About: "two steps and a pivot, and a deadline that may pass at any time",
-			Steps: chain, Deadline: true, Budget: usual, Small: Budget{Crash: 1, Timeout: 1, Duplicate: 1},
+			Steps: chain, Deadline: true, Budget: Budget{Crash: 1, Timeout: 1, Duplicate: 1, Operator: 1}, Small: Budget{Crash: 1, Timeout: 1, Duplicate: 1},
 		},
 		{
 			Name: "failing", About: "technical failures and heartbeats; the first has one attempt",
@@ -99,7 +99,7 @@ func Worlds() []World {
 		{
 			Name: "two-operators-pair", About: "the same beside another step",
 			Steps: []string{"x probe", "y after="}, WhatIf: WhatIfSteps,
-			Budget: Budget{Timeout: 1, Operator: 2, Fail: 1}, Small: Budget{Operator: 1, Fail: 1},
+			Budget: Budget{Operator: 2, Fail: 1}, Small: Budget{Operator: 1, Fail: 1},
 		},
 		{
 			Name: "refused-probed", About: "the broker refuses a command or a probe for good",
@@ -109,12 +109,12 @@ func Worlds() []World {
 		{
 			Name: "expressions", About: "a payload that fails, and a condition that is false",
 			Steps: []string{"a", "b when=false", "x after=b payload=fails", "y after="}, WhatIf: WhatIfSteps,
-			Budget: Budget{Crash: 1, Timeout: 1, Duplicate: 1, Operator: 2}, Small: Budget{Timeout: 1, Operator: 1},
+			Budget: Budget{Crash: 1, Timeout: 1, Duplicate: 1, Operator: 1}, Small: Budget{Timeout: 1, Operator: 1},
 		},
 		{
 			Name: "undo-expressions", About: "a compensation's payload that fails, and a condition that does",
 			Steps: []string{"a probe", "b undo=fails max=1", "c when=fails"}, WhatIf: WhatIfSteps,
-			Budget: Budget{Crash: 1, Timeout: 1, Duplicate: 1, Operator: 2, Fail: 1}, Small: Budget{Timeout: 1, Operator: 1, Fail: 1},
+			Budget: Budget{Crash: 1, Timeout: 1, Duplicate: 1, Operator: 1, Fail: 1}, Small: Budget{Timeout: 1, Operator: 1, Fail: 1},
 		},
 	}
 }

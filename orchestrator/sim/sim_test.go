@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/skaldhq/skald/orchestrator/sim"
 )
@@ -20,6 +21,9 @@ var (
 	notes  = flag.Int("notes", 200, "how many of the last notes of its trace TestSeed shows")
 	seeds  = flag.Int("seeds", 1000, "how many seeds TestSeeds runs")
 )
+
+// A world that has ended leaves no coroutine behind.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestSeeds runs worlds with faults drawn by seed, up to the first that breaks a promise.
 func TestSeeds(t *testing.T) {

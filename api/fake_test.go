@@ -121,7 +121,9 @@ func (f *fakeEngine) EndHold(_ context.Context, tenant string, id int64, by, _, 
 	return orchestrator.ErrNotFound
 }
 
-func (f *fakeEngine) Holds(context.Context, string) ([]orchestrator.HoldRow, error) { return f.holds, f.err }
+func (f *fakeEngine) Holds(context.Context, string) ([]orchestrator.HoldRow, error) {
+	return f.holds, f.err
+}
 
 func (f *fakeEngine) Reader() orchestrator.Reader           { return f.reader }
 func (f *fakeEngine) Definitions() orchestrator.Definitions { return fakeDefinitions{f} }

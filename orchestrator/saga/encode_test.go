@@ -139,7 +139,7 @@ func TestDecode_Refused(t *testing.T) {
 		"cut in its key":        append(b[:len(b):len(b)], 0xff),
 		"field 0":               {2, 0x02, 0},
 		"a length beyond":       {2, 2<<3 | 2, 200, 1},
-		"another kind":          {2, 2<<3 | 0, 1},
+		"another kind":          {2, 2 << 3, 1},
 		"a kind that is no one": {2, 2<<3 | 7, 1},
 		"an id of 3 bytes":      {2, 1<<3 | 2, 3, 1, 2, 3},
 	}

@@ -9,6 +9,7 @@ type Fault string
 const (
 	// Of replicas.
 	FaultKill       Fault = "kill"                 // a replica dies in a port call and comes back
+	FaultKillRare   Fault = "kill at a rare call"  // the same, at one of the calls that come seldom
 	FaultKillAll    Fault = "kill all"             // all replicas die at once
 	FaultFreeze     Fault = "freeze"               // a replica stands still for up to 2 min and goes on with what it knew (SIGSTOP)
 	FaultDrain      Fault = "drain"                // a replica is told to end, and starts again when it has (SIGTERM)
@@ -82,6 +83,7 @@ var kinds = []struct {
 	chance float64
 }{
 	{FaultKill, 0.001},
+	{FaultKillRare, 0.03},
 	{FaultStoreFails, 0.02},
 	{FaultCommitLostThere, 0.05},
 	{FaultCommitLostBack, 0.05},

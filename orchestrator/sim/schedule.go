@@ -179,11 +179,20 @@ func (w *world) port(r *replica, name string) {
 	w.calls++
 	w.report.Ports[name]++
 	w.note(r.name, t.name, name)
-	if w.opt.KillAt > 0 && w.calls == w.opt.KillAt || w.hits(FaultKill) {
+	if w.opt.KillAt > 0 && w.calls == w.opt.KillAt || w.hits(killAt(name)) {
 		w.report.Points[name]++
 		w.die(r)
 	}
 	w.wait(t, call{until: w.now.Add(w.latency())})
+}
+
+// killAt is the kind of a kill at a port: so many calls are polls that the others need a chance of their own.
+func killAt(port string) Fault {
+	switch port {
+	case "commit.rekey", "commit.quarantine", "commit.audit", "store.load", "store.maintain", "store.definition", "store.committed?", "store.asked":
+		return FaultKillRare
+	}
+	return FaultKill
 }
 
 // die kills the replica of the running task at this very place; it comes back within seconds.

@@ -51,11 +51,19 @@ func (s *Summary) Add(r Report) {
 	}
 }
 
-// enough is how many seeds it takes for each kind of fault to have to happen; enoughCalls of a port, for a kill there.
-const (
-	enough      = 1000
-	enoughCalls = 50_000
-)
+// enough is how many seeds it takes for each kind of fault to have to happen.
+const enough = 1000
+
+// mustKill reports whether a port has had so many calls that a kill there must have happened: one in half the seeds, and 12 of them
+// on average.
+func mustKill(port string, calls int) bool {
+	for _, k := range kinds {
+		if k.fault == killAt(port) {
+			return float64(calls)*k.chance/2 >= 12
+		}
+	}
+	return false
+}
 
 // Missing names what should have happened in so many seeds and did not: then the simulation proves less than it says. In a short
 // run nothing is missing.
@@ -70,7 +78,7 @@ func (s *Summary) Missing() []string {
 		}
 	}
 	for port, c := range s.Ports {
-		if c.Hits == 0 && c.Of >= enoughCalls {
+		if c.Hits == 0 && mustKill(port, c.Of) {
 			out = append(out, "kill at "+port)
 		}
 	}

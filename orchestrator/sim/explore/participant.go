@@ -92,8 +92,6 @@ func (a *actors) ask(q question) answered {
 	return r
 }
 
-var errDied = errors.New("the participant died")
-
 func (a *actors) run(q question) answered {
 	out := answered{done: q.done, undone: q.undone, void: q.void}
 	memory := &participants.Memory{NoWait: true}

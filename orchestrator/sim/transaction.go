@@ -103,11 +103,17 @@ func (t *faultyTx) drift(batch orchestrator.Batch) {
 	w.database.adrift = append(w.database.adrift, t)
 	d := w.mostlyShort(FaultCommitLate, 3*time.Second)
 	w.hinder(d)
+	life := t.s.r.life
 	w.after(d, func() {
 		if t.adrift {
 			w.database.adrift = slices.DeleteFunc(w.database.adrift, func(other *faultyTx) bool { return other == t })
 			err := t.commit(context.Background(), batch)
 			w.kafka.oracle.answerLost(batch.ID)
+			if t.s.r.life != life { // whoever would have published it is dead
+				for i := range batch.Outbox {
+					w.kafka.oracle.unknown(&batch.Outbox[i])
+				}
+			}
 			w.note("late commit", fmt.Sprint(err))
 		}
 	})

@@ -175,11 +175,13 @@ func (m *machine) undoAttemptFailed(i int, code, message string, retryAfter time
 	m.backOff(Fact{Type: UndoBackedOff, Step: def.Name, Verb: Compensate, Code: code, Message: message}, def.Compensation.Retry, leg.Sends, retryAfter)
 }
 
-// backOff emits f with the time of the next send. Past max_attempts one in a hundred is recorded (design rule 15).
+// backOff emits f with the time of the next send. Past max_attempts one in a hundred is recorded (design rule 15), and each that
+// makes a stuck step move.
 func (m *machine) backOff(f Fact, r Retry, sends int, retryAfter time.Duration) {
 	f.RetryAt = m.env.At.Add(r.delay(sends, m.env.Jitter, retryAfter))
 	f.Why = f.Step + " failed and is tried again."
-	if sends > r.MaxAttempts && sends%100 != 0 {
+	stuck := m.next.Steps[m.def.StepIndex(f.Step)].Status == Stuck
+	if sends > r.MaxAttempts && sends%100 != 0 && !stuck {
 		m.why = f.Why
 		m.quietly(f)
 		return

@@ -125,7 +125,7 @@ func (o *oracle) written(wr *orchestrator.Write) {
 		return
 	}
 	if diff := saga.Equivalent(t.def, folded, *in); diff != "" {
-		w.violate("S4", "history does not fold to the stored state of %s:\n%s", in.ID, diff)
+		w.violate("S4", "history does not fold to the stored state of %s:\n%s\n%s", in.ID, diff, o.tell(t, wr.Facts))
 	}
 	t.in, t.stored = folded, in.Revision
 	t.facts = append(t.facts, wr.Facts...)

@@ -57,6 +57,8 @@ func (o *oracle) ended(t *track) (guarantee, wrong string) {
 	}
 	if !in.Status.Terminal() {
 		switch {
+		case o.lied[t.id] && in.HasAttention(saga.AttentionExhausted, ""):
+			// A lie can put a higher edition beside a claim that nobody settles any more: a person is asked, and the saga goes on asking.
 		case in.Status != saga.Suspended:
 			return "L1", "it has not ended and asks for nobody"
 		case o.w.people.resolves:

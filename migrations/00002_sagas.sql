@@ -37,9 +37,9 @@ CREATE INDEX sagas_live ON skald.sagas (wake_at, id) WHERE wake_at IS NOT NULL;
 CREATE TABLE skald.history (
 	shard   smallint NOT NULL,
 	saga_id uuid     NOT NULL,
-	seq     bigint   NOT NULL, -- 1, 2, ... without holes (S4)
-	batch   uuid     NOT NULL, -- the transaction that wrote it, and of a command its row in receipts
-	fact    bytea    NOT NULL,
+	seq     bigint   NOT NULL, -- of the first fact in the row; facts count 1, 2, ... without holes (S4)
+	batch   uuid     NOT NULL, -- the transaction that wrote them, and of a command its row in receipts
+	facts   bytea    NOT NULL, -- all that the transaction added: a row for each would be twice the writes
 	PRIMARY KEY (shard, saga_id, seq)
 ) PARTITION BY RANGE (saga_id);
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -97,7 +98,9 @@ func fill(b *testing.B, dsn string, s *postgres.Store, n int) {
 			id := saga.NewID(at, saga.ShardOf(tenant, "trip", key), uint64(first+i))
 			var in saga.Instance
 			for t, tx := range txs {
-				for _, f := range tx {
+				facts := slices.Clone(tx)
+				for j := range facts {
+					f := &facts[j]
 					if f.Start != nil {
 						start := *f.Start
 						start.ID, start.Key, start.Input = id, key, json.RawMessage(fmt.Sprintf(`{"id": %q}`, key))
@@ -106,12 +109,12 @@ func fill(b *testing.B, dsn string, s *postgres.Store, n int) {
 					if f.Type == saga.StepStarted {
 						f.Batch, f.Index = batches[t], i*8+int(f.Seq)%8
 					}
-					in, err = saga.FoldOn(def, in, []saga.Fact{f})
+					in, err = saga.FoldOn(def, in, []saga.Fact{*f})
 					require.NoError(b, err)
-					raw, err := saga.EncodeFact(f)
-					require.NoError(b, err)
-					history = append(history, []any{int16(id.Shard()), id.String(), f.Seq, batches[t].String(), raw})
 				}
+				raw, err := stored.EncodeFacts(facts)
+				require.NoError(b, err)
+				history = append(history, []any{int16(id.Shard()), id.String(), facts[0].Seq, batches[t].String(), raw})
 			}
 			in.Revision = int64(len(txs))
 			raw, err := saga.EncodeInstance(in)
@@ -135,7 +138,7 @@ func fill(b *testing.B, dsn string, s *postgres.Store, n int) {
 			receipts = append(receipts, []any{batches[t].String(), stored.EncodeAcks(acks)})
 		}
 		copyInto(b, conn, "sagas", []string{"shard", "id", "tenant", "saga", "version", "key", "status", "revision", "created_at", "wake_at", "labels", "attention", "causes", "batches", "instance"}, sagas)
-		copyInto(b, conn, "history", []string{"shard", "saga_id", "seq", "batch", "fact"}, history)
+		copyInto(b, conn, "history", []string{"shard", "saga_id", "seq", "batch", "facts"}, history)
 		copyInto(b, conn, "business_keys", []string{"tenant", "saga", "key", "id", "hash"}, keys)
 		copyInto(b, conn, "receipts", []string{"batch", "acks"}, receipts)
 	}

@@ -44,23 +44,59 @@ func (w *wreck) instance(id saga.ID, change func(*saga.Instance)) {
 	w.exec(`UPDATE skald.sagas SET instance = $2 WHERE id = $1`, id.String(), b)
 }
 
+// spread stores the history of a saga with a row for each fact, which says the same.
+func (w *wreck) spread(id saga.ID) {
+	w.t.Helper()
+	rows, err := w.conn.Query(context.Background(), `SELECT shard, batch, facts FROM skald.history WHERE saga_id = $1 ORDER BY seq`, id.String())
+	require.NoError(w.t, err)
+	type row struct {
+		Shard        int16
+		Batch, Facts []byte
+	}
+	packed, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+	require.NoError(w.t, err)
+	_, err = w.conn.Exec(context.Background(), `DELETE FROM skald.history WHERE saga_id = $1`, id.String())
+	require.NoError(w.t, err)
+	for _, r := range packed {
+		facts, err := stored.DecodeFacts(r.Facts)
+		require.NoError(w.t, err)
+		for i := range facts {
+			b, err := stored.EncodeFacts(facts[i : i+1])
+			require.NoError(w.t, err)
+			w.exec(`INSERT INTO skald.history (shard, saga_id, seq, batch, facts) VALUES ($1, $2, $3, $4, $5)`, r.Shard, id.String(), facts[i].Seq, r.Batch, b)
+		}
+	}
+}
+
+// facts spreads the history and runs a statement that breaks it.
+func (w *wreck) facts(id saga.ID, sql string) {
+	w.t.Helper()
+	w.spread(id)
+	w.exec(sql, id.String())
+}
+
 // fact changes the stored bytes of the first fact of that type.
 func (w *wreck) fact(id saga.ID, of saga.FactType, change func(*saga.Fact)) {
 	w.t.Helper()
-	rows, err := w.conn.Query(context.Background(), `SELECT fact FROM skald.history WHERE saga_id = $1 ORDER BY seq`, id.String())
+	rows, err := w.conn.Query(context.Background(), `SELECT seq, facts FROM skald.history WHERE saga_id = $1 ORDER BY seq`, id.String())
 	require.NoError(w.t, err)
-	facts, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	type row struct {
+		Seq   int64
+		Facts []byte
+	}
+	packed, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
 	require.NoError(w.t, err)
-	for i, b := range facts {
-		f, err := saga.DecodeFact(b)
+	for _, r := range packed {
+		facts, err := stored.DecodeFacts(r.Facts)
 		require.NoError(w.t, err)
-		if f.Type != of {
+		i := slices.IndexFunc(facts, func(f saga.Fact) bool { return f.Type == of })
+		if i < 0 {
 			continue
 		}
-		change(&f)
-		b, err = saga.EncodeFact(f)
+		change(&facts[i])
+		b, err := stored.EncodeFacts(facts)
 		require.NoError(w.t, err)
-		w.exec(`UPDATE skald.history SET fact = $3 WHERE saga_id = $1 AND seq = $2`, id.String(), i+1, b)
+		w.exec(`UPDATE skald.history SET facts = $3 WHERE saga_id = $1 AND seq = $2`, id.String(), r.Seq, b)
 		return
 	}
 	w.t.Fatalf("saga %s has no fact %s", id, of)
@@ -98,19 +134,22 @@ func damages() []damage {
 			w.instance(id, func(in *saga.Instance) { in.Steps[2].Forward.Payload = []byte(`{"amount": 1}`) })
 		}, []string{"state_differs|steps[2].forward.payload.amount is 1, and its history says null"}},
 		{"FactBytes", "completed", func(w *wreck, id saga.ID) {
-			w.exec(`UPDATE skald.history SET fact = '\x00' WHERE saga_id = $1 AND seq = 3`, id.String())
+			w.facts(id, `UPDATE skald.history SET facts = '\x00' WHERE saga_id = $1 AND seq = 3`)
 		}, []string{"fact_unreadable|fact 3 cannot be read"}},
 		{"FactGone", "completed", func(w *wreck, id saga.ID) {
-			w.exec(`DELETE FROM skald.history WHERE saga_id = $1 AND seq = 4`, id.String())
+			w.facts(id, `DELETE FROM skald.history WHERE saga_id = $1 AND seq = 4`)
 		}, []string{"history_gap|fact 4 is missing"}},
+		{"FactsCut", "completed", func(w *wreck, id saga.ID) {
+			w.exec(`UPDATE skald.history SET facts = substr(facts, 1, 20) WHERE saga_id = $1 AND seq = 1`, id.String())
+		}, []string{"fact_unreadable|fact 1 cannot be read", "history_gap|facts 2 to 3 are missing"}},
 		{"FirstFactGone", "waiting", func(w *wreck, id saga.ID) {
-			w.exec(`DELETE FROM skald.history WHERE saga_id = $1 AND seq = 1`, id.String())
+			w.facts(id, `DELETE FROM skald.history WHERE saga_id = $1 AND seq = 1`)
 		}, []string{"history_gap|fact 1 is missing"}},
 		{"LastFactGone", "completed", func(w *wreck, id saga.ID) {
-			w.exec(`DELETE FROM skald.history WHERE saga_id = $1 AND seq = (SELECT max(seq) FROM skald.history WHERE saga_id = $1)`, id.String())
+			w.facts(id, `DELETE FROM skald.history WHERE saga_id = $1 AND seq = (SELECT max(seq) FROM skald.history WHERE saga_id = $1)`)
 		}, []string{"history_gap|is missing"}},
 		{"FactOfAnother", "completed", func(w *wreck, id saga.ID) {
-			w.exec(`UPDATE skald.history SET fact = (SELECT fact FROM skald.history WHERE saga_id = $1 AND seq = 2) WHERE saga_id = $1 AND seq = 3`, id.String())
+			w.facts(id, `UPDATE skald.history SET facts = (SELECT facts FROM skald.history WHERE saga_id = $1 AND seq = 2) WHERE saga_id = $1 AND seq = 3`)
 		}, []string{"history_gap|fact 3 says that it is fact 2"}},
 		{"FactOfNoStep", "completed", func(w *wreck, id saga.ID) {
 			w.fact(id, saga.StepSucceeded, func(f *saga.Fact) { f.Step = "parking" })

@@ -118,13 +118,21 @@ func readAuditHistory(ctx context.Context, tx pgx.Tx, slice *audit.Slice) error 
 		return err
 	}
 	var (
-		id   saga.ID
-		fact audit.Fact
+		id    saga.ID
+		first int64
+		batch saga.BatchID
+		facts []byte
 	)
-	_, err = pgx.ForEachRow(rows, []any{(*[16]byte)(&id), &fact.Seq, (*[16]byte)(&fact.Batch), &fact.Bytes}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{(*[16]byte)(&id), &first, (*[16]byte)(&batch), &facts}, func() error {
 		row := at[id]
-		row.Facts = append(row.Facts, fact)
-		fact.Bytes = nil // the next row gets bytes of its own
+		list, err := stored.SplitFacts(facts)
+		if err != nil { // the audit finds that it cannot be read
+			list = [][]byte{facts}
+		}
+		for i := range list {
+			row.Facts = append(row.Facts, audit.Fact{Seq: first + int64(i), Batch: batch, Bytes: list[i]})
+		}
+		facts = nil // the next row gets bytes of its own
 		return nil
 	})
 	return err

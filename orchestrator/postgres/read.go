@@ -231,13 +231,19 @@ func (s *Store) History(ctx context.Context, tenant string, id saga.ID, after in
 	if err != nil {
 		return nil, translate(what, err)
 	}
-	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e orchestrator.HistoryEntry, err error) {
-		var fact pgtype.DriverBytes
-		if err := row.Scan((*[16]byte)(&e.Batch), &fact); err != nil {
-			return e, err
+	var (
+		entries []orchestrator.HistoryEntry
+		batch   saga.BatchID
+		packed  pgtype.DriverBytes
+	)
+	_, err = pgx.ForEachRow(rows, []any{(*[16]byte)(&batch), &packed}, func() error {
+		facts, err := stored.DecodeFacts(packed)
+		for i := range facts {
+			if facts[i].Seq > after && len(entries) < limit {
+				entries = append(entries, orchestrator.HistoryEntry{Batch: batch, Fact: facts[i]})
+			}
 		}
-		e.Fact, err = saga.DecodeFact(fact)
-		return e, err
+		return err
 	})
 	if err = errors.Join(err, res.Close()); err != nil {
 		return nil, translate(what, err)

@@ -62,7 +62,7 @@ FROM skald.sagas AS s
 WHERE s.tenant = $1 AND s.id = $2`
 
 	sqlAuditHistory = `
-SELECT h.saga_id, h.seq, h.batch, h.fact
+SELECT h.saga_id, h.seq, h.batch, h.facts
 FROM (
 	SELECT * FROM unnest($1::smallint[], $2::uuid[]) LIMIT $5
 ) AS n (shard, id)

@@ -37,9 +37,9 @@ WITH changed AS (
 SELECT skald.expect(count(*), $16) FROM changed`
 
 	sqlInsertHistory = `
-INSERT INTO skald.history (shard, saga_id, seq, batch, fact)
-SELECT shard, saga_id, seq, $4, fact
-FROM unnest($1::smallint[], $2::uuid[], $3::bigint[], $5::bytea[]) AS u (shard, saga_id, seq, fact)`
+INSERT INTO skald.history (shard, saga_id, seq, batch, facts)
+SELECT shard, saga_id, seq, $4, facts
+FROM unnest($1::smallint[], $2::uuid[], $3::bigint[], $5::bytea[]) AS u (shard, saga_id, seq, facts)`
 
 	// Fails where the batch was given up as lost (sqlFence).
 	sqlInsertOutbox = `

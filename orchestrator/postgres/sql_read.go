@@ -51,12 +51,13 @@ WHERE s.tenant = $1
 	sqlCountLive      = `SELECT count(*) FROM (SELECT` + sqlWhereSagas + ` AND s.wake_at IS NOT NULL LIMIT $11) AS n`
 	sqlCountLiveByKey = `SELECT count(*) FROM (SELECT` + sqlWhereSagas + sqlAndKey + ` AND s.wake_at IS NOT NULL LIMIT $11) AS n`
 
+	// The row that holds the fact after $4, and those after it.
 	sqlHistory = `
-SELECT h.batch, h.fact
+SELECT h.batch, h.facts
 FROM skald.history AS h
 WHERE h.shard = $1
 	AND h.saga_id = $2
-	AND h.seq > $4
+	AND h.seq >= coalesce((SELECT max(p.seq) FROM skald.history AS p WHERE p.shard = $1 AND p.saga_id = $2 AND p.seq <= $4 + 1), 0)
 	AND EXISTS (SELECT FROM skald.sagas AS s WHERE s.shard = $1 AND s.id = $2 AND s.tenant = $3)
 ORDER BY h.seq
 LIMIT $5`

@@ -63,7 +63,7 @@ type historyArrays struct {
 	batch  saga.BatchID
 	shards []int16
 	ids    uuids
-	seqs   []int64
+	seqs   []int64 // of the first fact
 	facts  [][]byte
 }
 
@@ -132,16 +132,17 @@ func (a *sagaArrays) add(w *orchestrator.Write) error {
 }
 
 func (h *historyArrays) add(w *orchestrator.Write) error {
-	for i := range w.Facts {
-		fact, err := saga.EncodeFact(w.Facts[i])
-		if err != nil {
-			return err
-		}
-		h.shards = append(h.shards, int16(w.Next.ID.Shard()))
-		h.ids = append(h.ids, uuid(w.Next.ID))
-		h.seqs = append(h.seqs, w.Facts[i].Seq)
-		h.facts = append(h.facts, fact)
+	if len(w.Facts) == 0 {
+		return nil
 	}
+	facts, err := stored.EncodeFacts(w.Facts)
+	if err != nil {
+		return err
+	}
+	h.shards = append(h.shards, int16(w.Next.ID.Shard()))
+	h.ids = append(h.ids, uuid(w.Next.ID))
+	h.seqs = append(h.seqs, w.Facts[0].Seq)
+	h.facts = append(h.facts, facts)
 	return nil
 }
 

@@ -22,8 +22,11 @@ func golden(t *testing.T) map[string][]byte {
 	require.NoError(t, err)
 	audit, err := EncodeAudit(sampleAudit())
 	require.NoError(t, err)
+	facts, err := EncodeFacts(sampleFacts())
+	require.NoError(t, err)
 	return map[string][]byte{
 		"records-2": records,
+		"facts-1":   facts,
 		"headers-1": EncodeHeaders(sampleRecords()[0].Headers),
 		"acks-1":    append(EncodeAcks(sampleAcks()[:2]), EncodeAcks(sampleAcks()[2:])...),
 		"audit-1":   audit,
@@ -48,6 +51,13 @@ func sampleRecords() []orchestrator.Record {
 		},
 		{Kind: orchestrator.RecordEvent, Topic: "skald.events", Value: []byte{}},
 		{Kind: orchestrator.RecordCommand, Verb: saga.Probe},
+	}
+}
+
+func sampleFacts() []saga.Fact {
+	return []saga.Fact{
+		{Seq: 7, Type: saga.StepSucceeded, Step: "reserve-items", Attempt: 2, Effect: saga.EffectCertain},
+		{Seq: 8, Type: saga.StepStarted, Step: "charge-payment"},
 	}
 }
 
@@ -117,6 +127,9 @@ func TestDecode(t *testing.T) {
 	require.NoError(t, err)
 	s := sampleAcks()
 	equal(map[int]orchestrator.Acked{0: s[0], 511: s[1], 2: s[2]}, acks)
+	facts, err := DecodeFacts(read(t, "facts-1"))
+	require.NoError(t, err)
+	equal(sampleFacts(), facts)
 	a, at, err := DecodeAudit(read(t, "audit-1"))
 	require.NoError(t, err)
 	want, wantAt := sampleAudit()
@@ -132,6 +145,7 @@ func TestDecode_CutShort(t *testing.T) {
 	t.Parallel()
 	decoders := map[string]func([]byte) error{
 		"records-2": func(b []byte) error { _, err := DecodeRecords(b); return err },
+		"facts-1":   func(b []byte) error { _, err := DecodeFacts(b); return err },
 		"headers-1": func(b []byte) error { _, err := DecodeHeaders(b); return err },
 		"audit-1":   func(b []byte) error { _, _, err := DecodeAudit(b); return err },
 		"plain-1":   func(b []byte) error { _, err := DecodePlain(b); return err },

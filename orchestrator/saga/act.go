@@ -73,6 +73,8 @@ func (m *machine) tryAct(a Acted) *RefusedError {
 		m.emit(Fact{Type: StepWaived, Step: a.Step, Effect: EffectWaived, ByOperator: true, By: a.By, Wish: a.Reason, Why: a.Step + " is waived: what it left is accepted."})
 	case ActionAbandon:
 		m.end(Fact{Type: SagaAbandoned, By: a.By, Wish: a.Reason, Why: "The saga is abandoned; what is left is accepted."})
+	case ActionRebind:
+		return m.rebind(a)
 	case ActionAcknowledge:
 	}
 	return nil

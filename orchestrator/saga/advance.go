@@ -192,8 +192,12 @@ func (m *machine) command(i int, f Fact, name string) {
 	if f.Verb == Compensate {
 		leg = &m.next.Steps[i].Backward
 	}
+	version := leg.Version
+	if version == 0 {
+		version = m.next.Version
+	}
 	m.commands = append(m.commands, Command{
-		Step: f.Step, Participant: m.def.Steps[i].Participant, Name: name, Verb: f.Verb,
+		Step: f.Step, Participant: m.def.Steps[i].Participant, Name: name, Version: version, Verb: f.Verb,
 		Edition: leg.Edition, Attempt: f.Attempt, Payload: leg.Payload, ExpiresAt: f.ExpiresAt, Index: f.Index,
 	})
 }

@@ -40,6 +40,8 @@ func apply(def *Definition, in *Instance, f Fact) {
 		in.Pause = &Pause{Since: f.At, By: f.By, Reason: f.Wish}
 	case SagaResumed:
 		in.Pause = nil
+	case SagaRebound:
+		in.applyRebound(f.Rebound)
 	case SagaSuspended:
 		in.Status = Suspended
 	case SagaUnsuspended:

@@ -20,11 +20,23 @@ type BlockedOn struct {
 	Step        string          `json:"step,omitempty"`
 	Participant string          `json:"participant,omitempty"`
 	Verb        Verb            `json:"verb,omitempty"`
+	Command     string          `json:"command,omitempty"` // of reply, backoff and unpublished: its name
+	Edition     int             `json:"edition,omitempty"`
 	Attempt     int             `json:"attempt,omitempty"`
 	Reason      AttentionReason `json:"reason,omitempty"`
 	Message     string          `json:"message,omitempty"`
-	Since       time.Time       `json:"since"`
+	Since       time.Time       `json:"since"`          // of a reply: when the attempt was decided on
 	Until       time.Time       `json:"until,omitzero"` // zero: no time ends it
+	// Of a reply. AckedAt is zero while the broker has not acknowledged the record, or nobody knows; Partition and Offset are of
+	// no meaning then. Heartbeat is when the timeout last began anew: the participant said that it is at it, or had not reached it.
+	AckedAt   time.Time `json:"acked_at,omitzero"`
+	Partition int32     `json:"partition,omitempty"`
+	Offset    int64     `json:"offset,omitempty"`
+	Heartbeat time.Time `json:"heartbeat,omitzero"`
+	Queued    bool      `json:"queued,omitempty"` // the participant's group has not reached the record
+	// Of a hold: what is held, and by whom; empty: not known.
+	What string `json:"what,omitempty"`
+	By   string `json:"by,omitempty"`
 }
 
 // Blocked lists what a saga waits for, by the order of its steps; nil when it has ended. env is that of now: At, Holds, Sent.
@@ -49,7 +61,7 @@ func (m *machine) blockedStep(i int) (BlockedOn, bool) {
 	s, def := &m.next.Steps[i], &m.def.Steps[i]
 	b := BlockedOn{Step: def.Name, Participant: def.Participant}
 	if h := m.holdingStep(i); h != nil && m.waitsForHold(i) && s.Status != InFlight && s.Status != Undoing {
-		b.Cause, b.Since, b.Message = CauseHold, h.From, h.Reason
+		b.Cause, b.Since, b.Message, b.What, b.By = CauseHold, h.From, h.Reason, h.What, h.By
 		return b, true
 	}
 	switch s.Status {
@@ -58,11 +70,11 @@ func (m *machine) blockedStep(i int) (BlockedOn, bool) {
 		if s.Status == Undoing {
 			leg, verb = &s.Backward, Compensate
 		}
-		b.Cause, b.Verb, b.Attempt, b.Since, b.Until = CauseReply, verb, leg.Attempt, leg.SentAt, m.expiry(i, leg, verb)
-		if leg.Probing {
-			b.Verb = Probe
-		}
-		if m.sent(i, verb).Unpublished {
+		b.Cause, b.Since, b.Until, b.Heartbeat = CauseReply, leg.SentAt, m.expiry(i, leg, verb), leg.Heartbeat
+		b.asked(def, leg, verb)
+		known := m.sent(i, verb)
+		b.AckedAt, b.Partition, b.Offset, b.Queued = known.AckedAt, known.Partition, known.Offset, known.Queued
+		if known.Unpublished {
 			b.Cause, b.Until = CauseUnpublished, time.Time{}
 		}
 	case BackingOff, UndoBackingOff:
@@ -70,7 +82,8 @@ func (m *machine) blockedStep(i int) (BlockedOn, bool) {
 		if s.Status == UndoBackingOff {
 			leg, verb = &s.Backward, Compensate
 		}
-		b.Cause, b.Verb, b.Attempt, b.Since, b.Until = CauseBackoff, verb, leg.Attempt, leg.SentAt, leg.RetryAt
+		b.Cause, b.Since, b.Until = CauseBackoff, leg.SentAt, leg.RetryAt
+		b.asked(def, leg, verb)
 	case Stuck:
 		b.Cause, b.Reason, b.Since = CauseAttention, s.Why, m.since(s.Why, def.Name)
 	case UndoFailed:
@@ -84,6 +97,17 @@ func (m *machine) blockedStep(i int) (BlockedOn, bool) {
 		b.Message = s.Error.Message
 	}
 	return b, true
+}
+
+// asked says which command it is about: the newest attempt that was sent.
+func (b *BlockedOn) asked(def *Step, leg *Leg, verb Verb) {
+	b.Verb, b.Command, b.Edition, b.Attempt = verb, def.Command, leg.Edition, leg.Attempt
+	switch {
+	case verb == Compensate:
+		b.Command = def.Compensation.Command
+	case leg.Probing:
+		b.Verb, b.Command = Probe, def.Probe
+	}
 }
 
 func (m *machine) since(reason AttentionReason, step string) time.Time {

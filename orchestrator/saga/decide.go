@@ -14,7 +14,7 @@ func Decide(def *Definition, in Instance, ev Event) (Decision, error) {
 	if err := m.judge(ev.Body); err != nil {
 		return Decision{}, err
 	}
-	if broken := m.next.check(def); broken != "" && in.Broken == "" {
+	if broken := m.next.check(m.def); broken != "" && in.Broken == "" {
 		if in.ID.IsZero() {
 			return Decision{}, Unstartable(broken)
 		}

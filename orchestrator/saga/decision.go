@@ -40,6 +40,7 @@ type Command struct {
 	Step        string
 	Participant string
 	Name        string // such as ReserveItems.v1
+	Version     int    // of the definition that the edition was created under
 	Verb        Verb
 	Edition     int
 	Attempt     int
@@ -77,4 +78,6 @@ const (
 	CodeNoSuchStep     = "no_such_step"
 	CodeNothingToDo    = "nothing_to_do"
 	CodeBroken         = "invariant"
+	CodeNoSuchVersion  = "no_such_version"
+	CodeDoesNotFit     = "does_not_fit"
 )

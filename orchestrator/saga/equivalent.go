@@ -8,7 +8,7 @@ import (
 )
 
 // Equivalent reports whether a folded history and a stored instance say the same (S4): all but what no fact tells of, which
-// are heartbeats, the counters and timers of attempts past max_attempts, ClockAt and Revision. The answer is empty, or names
+// are heartbeats, the counters and timers of attempts past max_attempts, ClockAt, BlankedAt and Revision. The answer is empty, or names
 // the first difference.
 func Equivalent(def *Definition, folded, stored Instance) string {
 	a, b := told(def, folded, stored), told(def, stored, stored)
@@ -34,7 +34,7 @@ func readable(in Instance) string {
 // told blanks in `in` what facts do not tell about `stored`.
 func told(def *Definition, in, stored Instance) Instance {
 	in = in.clone()
-	in.Revision, in.ClockAt = 0, time.Time{}
+	in.Revision, in.ClockAt, in.BlankedAt = 0, time.Time{}, time.Time{}
 	for i := range in.Steps {
 		s := &in.Steps[i]
 		if i >= len(def.Steps) || i >= len(stored.Steps) {

@@ -32,6 +32,8 @@ type Hold struct {
 	From        time.Time // when it began
 	To          time.Time // zero: still in force
 	Reason      string
+	// What and By are for people: what is held, such as `participant payments`, and by whom; empty: not known.
+	What, By string
 }
 
 // Sent is what is known of the newest attempt of a leg of an open step.
@@ -40,7 +42,9 @@ type Sent struct {
 	Verb        Verb      // Execute (probes too) or Compensate
 	Unpublished bool      // its batch is still in the outbox
 	AckedAt     time.Time // when the broker acknowledged it; zero: not known
-	Queued      bool      // the participant's group has not reached it yet
+	Partition   int32     // where it stands in the participant's command topic, once it is acknowledged
+	Offset      int64
+	Queued      bool // the participant's group has not reached it yet
 }
 
 // Body is what happened: Started, Replied, Woken, Acted or PublishRefused.
@@ -88,6 +92,8 @@ type Acted struct {
 	Step    string          // empty for actions on the saga as a whole
 	Output  json.RawMessage // complete, skip; nil: null
 	Payload json.RawMessage // retry, corrected; nil: unchanged
+	Version int             `json:",omitempty"` // rebind: to which
+	To      *Target         `json:"-"`          // rebind: that version; nil: there is none. Whoever judges the wish looks it up
 	Reason  string          // mandatory
 	By      string
 }
@@ -124,9 +130,10 @@ const (
 	ActionWaive       Action = "waive"
 	ActionAbandon     Action = "abandon"
 	ActionAcknowledge Action = "acknowledge"
+	ActionRebind      Action = "rebind"
 )
 
-// Actions lists every action.
+// Actions lists every action within a version; rebind, which leads to another one, is not among them.
 func Actions() []Action {
 	return []Action{
 		ActionCancel, ActionPause, ActionResume, ActionRetry, ActionComplete, ActionReject, ActionSkip,
@@ -139,7 +146,7 @@ func (a Action) NeedsStep() bool {
 	switch a {
 	case ActionRetry, ActionComplete, ActionReject, ActionSkip, ActionWaive:
 		return true
-	case ActionCancel, ActionPause, ActionResume, ActionAbandon, ActionAcknowledge:
+	case ActionCancel, ActionPause, ActionResume, ActionAbandon, ActionAcknowledge, ActionRebind:
 		return false
 	}
 	return false

@@ -19,6 +19,7 @@ const (
 	SagaCompensated FactType = "saga.compensated" // (lifecycle)
 	SagaAbandoned   FactType = "saga.abandoned"   // (lifecycle)
 	SagaBroken      FactType = "saga.broken"      // (lifecycle) an invariant broke
+	SagaRebound     FactType = "saga.rebound"     // it goes on by another version of its definition
 
 	AbortStarted    FactType = "abort.started" // (lifecycle)
 	CancelRequested FactType = "cancel.requested"
@@ -84,14 +85,15 @@ type Fact struct {
 	Disputed   bool            `json:"disputed,omitempty"`
 	Anomaly    bool            `json:"anomaly,omitempty"`
 
-	Reason AttentionReason `json:"reason,omitempty"` // of attention, or why a step is stuck
-	Abort  *Abort          `json:"abort,omitempty"`
-	By     string          `json:"by,omitempty"`   // who did it
-	Wish   string          `json:"wish,omitempty"` // the operator's reason
-	Shift  *Shift          `json:"shift,omitempty"`
-	Start  *Start          `json:"start,omitempty"`
-	End    *Certificate    `json:"certificate,omitempty"`
-	Why    string          `json:"why,omitempty"` // one sentence for people
+	Reason  AttentionReason `json:"reason,omitempty"` // of attention, or why a step is stuck
+	Abort   *Abort          `json:"abort,omitempty"`
+	By      string          `json:"by,omitempty"`   // who did it
+	Wish    string          `json:"wish,omitempty"` // the operator's reason
+	Shift   *Shift          `json:"shift,omitempty"`
+	Start   *Start          `json:"start,omitempty"`
+	End     *Certificate    `json:"certificate,omitempty"`
+	Rebound *Rebound        `json:"rebound,omitempty"`
+	Why     string          `json:"why,omitempty"` // one sentence for people
 }
 
 // Start is what a saga began with.
@@ -120,7 +122,7 @@ func (t FactType) lifecycle() bool {
 	case SagaStarted, SagaSuspended, SagaUnsuspended, SagaCompleted, SagaCompensated, SagaAbandoned, SagaBroken,
 		AbortStarted, AttentionRaised, AttentionCleared, CertificateAmended:
 		return true
-	case SagaPaused, SagaResumed, CancelRequested, CancelRefused, DeadlinePassed, TimersShifted, StepHeld, StepStarted,
+	case SagaPaused, SagaResumed, SagaRebound, CancelRequested, CancelRefused, DeadlinePassed, TimersShifted, StepHeld, StepStarted,
 		StepSent, StepBackedOff, StepSucceeded, StepRejected, StepUnknown, StepSkipped, StepStuck, UndoStarted, UndoSent,
 		UndoBackedOff, UndoSucceeded, UndoRefused, StepWaived, EffectChanged, ReplyConflict, ReplyRecorded, ReplyIgnored, PublishFailed:
 		return false

@@ -31,6 +31,7 @@ func (in *Instance) fields(c *codec) {
 	pointer(c, 26, &in.Certificate)
 	text(c, 27, &in.Broken)
 	c.moment(28, &in.ClockAt)
+	c.moment(29, &in.BlankedAt)
 }
 
 func (p *Pause) fields(c *codec) {
@@ -100,6 +101,7 @@ func (l *Leg) fields(c *codec) {
 	c.flag(15, &l.Contradicted)
 	uuid(c, 16, &l.Batch)
 	number(c, 17, &l.Index)
+	number(c, 18, &l.Version)
 }
 
 func (ce *Certificate) fields(c *codec) {
@@ -149,6 +151,21 @@ func (f *Fact) fields(c *codec) {
 	pointer(c, 30, &f.Start)
 	pointer(c, 31, &f.End)
 	text(c, 32, &f.Why)
+	pointer(c, 33, &f.Rebound)
+}
+
+func (r *Rebound) fields(c *codec) {
+	number(c, 1, &r.From)
+	number(c, 2, &r.To)
+	list(c, 3, &r.Legs)
+}
+
+func (l *LegState) fields(c *codec) {
+	number(c, 1, &l.Step)
+	text(c, 2, &l.Verb)
+	text(c, 3, &l.Status)
+	pointer(c, 4, &l.Error)
+	c.inline(5, l.Leg.fields)
 }
 
 func (co *Coordinates) fields(c *codec) {

@@ -11,7 +11,7 @@ const HeldAfter = 15 * time.Minute
 // holding is the hold or pause that stops the saga as a whole now; nil: none.
 func (m *machine) holding() *Hold {
 	if p := m.next.Pause; p != nil {
-		return &Hold{From: p.Since, Reason: p.Reason}
+		return &Hold{From: p.Since, Reason: p.Reason, What: "this saga", By: p.By}
 	}
 	return m.inForce("")
 }

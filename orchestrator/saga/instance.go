@@ -42,6 +42,8 @@ type Instance struct {
 	Broken         string       `json:"broken,omitempty"`      // the invariant that broke; only abandon is left
 	// ClockAt is up to when the timers have been moved by what stood still. Not part of what the facts fold to.
 	ClockAt time.Time `json:"clock_at"`
+	// BlankedAt is when retention took the payloads away (Blank); zero: they are there. Not part of what the facts fold to.
+	BlankedAt time.Time `json:"blanked_at,omitzero"`
 }
 
 // Pause says who stopped a saga and why.
@@ -110,6 +112,7 @@ type Leg struct {
 	Created  bool            `json:"created,omitempty"` // a command exists; its Payload never changes within an edition (S5)
 	Payload  json.RawMessage `json:"payload,omitempty"`
 	Edition  int             `json:"edition,omitempty"`
+	Version  int             `json:"version,omitempty"`  // of the definition that the edition was created under; 0: the saga's
 	Attempt  int             `json:"attempt,omitempty"`  // of the newest send; never repeats within an edition
 	Sends    int             `json:"sends,omitempty"`    // on the present budget
 	Attempts int             `json:"attempts,omitempty"` // over all editions, for people

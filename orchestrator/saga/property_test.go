@@ -156,7 +156,7 @@ func (p *probing) history(prior saga.Instance, d saga.Decision) {
 	require.Equal(p, encoded(p, folded), encoded(p, onto), "folding on is folding all")
 	require.Equal(p, untouched, encoded(p, before), "folding on leaves what it folds onto")
 	if p.exact(d.Next) {
-		folded.ClockAt, folded.Revision = d.Next.ClockAt, d.Next.Revision
+		folded.ClockAt, folded.Revision, folded.BlankedAt = d.Next.ClockAt, d.Next.Revision, d.Next.BlankedAt
 		require.Equal(p, encoded(p, folded), encoded(p, d.Next), "S4: to the letter, where no heartbeat came and no budget was used up")
 	}
 	read, err := saga.DecodeInstance([]byte(encoded(p, d.Next)))

@@ -175,6 +175,9 @@ func (m *machine) badOutput(def *Step, r Replied) string {
 
 // kept is the reply's output as far as the limits let it be kept.
 func (m *machine) kept(r Replied) json.RawMessage {
+	if !m.next.BlankedAt.IsZero() { // its payloads are gone; a late answer must not bring one back
+		return nil
+	}
 	if r.Oversized || len(r.Value) > MaxReplyBytes || m.next.size()+len(r.Value) > MaxInstanceBytes || len(r.Value) == 0 {
 		return nil
 	}

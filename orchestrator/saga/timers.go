@@ -126,8 +126,7 @@ func (m *machine) expire(i int, leg *Leg, verb Verb) {
 	case known.Unpublished:
 		return
 	case known.Queued:
-		leg.Heartbeat = m.env.At
-		m.quiet = true
+		m.queued(i, leg, verb)
 		return
 	}
 	if verb == Compensate {
@@ -143,6 +142,20 @@ func (m *machine) expire(i int, leg *Leg, verb Verb) {
 		return
 	}
 	m.resendForward(i, def.Probe != "", false)
+}
+
+// queued starts the timeout of an attempt anew whose participant's group has not reached it: it is neither sent again nor counted. A
+// person hears of it as of one that is at it for long (design rule 3).
+func (m *machine) queued(i int, leg *Leg, verb Verb) {
+	leg.Heartbeat = m.env.At
+	m.quiet = true
+	timeout := m.def.Steps[i].Timeout
+	if verb == Compensate {
+		timeout = m.def.Steps[i].Compensation.Timeout
+	}
+	if m.env.At.Sub(leg.SentAt) > 10*timeout {
+		m.raise(AttentionSlow, m.def.Steps[i].Name, "its participant has not reached it since "+leg.SentAt.UTC().Format(time.RFC3339))
+	}
 }
 
 // attemptFailed backs off, or gives a compensatable step up as unknown when its attempts are used up (design rules 3, 4, 6).

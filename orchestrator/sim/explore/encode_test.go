@@ -30,7 +30,7 @@ func TestCodec_KnowsEveryField(t *testing.T) {
 			"Input": theSame, "Status": kept, "CreatedAt": time, "UpdatedAt": time, "EndedAt": time, "Revision": counter, "Seq": counter,
 			"EventSeq": counter, "Ignored": counter, "Output": text, "Pause": kept, "Aborting": kept, "Abort": derived, "CancelBy": kept,
 			"Deadline": kept, "DeadlinePassed": kept, "Steps": kept, "Attention": kept, "Certificate": derived,
-			"Broken": "a violation at once", "ClockAt": time,
+			"Broken": "a violation at once", "ClockAt": time, "BlankedAt": "nobody blanks in a world",
 		}},
 		{saga.StepState{}, map[string]string{
 			"Status": kept, "Effect": kept, "Forward": kept, "Backward": kept, "Output": kept, "Error": "its code, where a rule reads it",

@@ -23,6 +23,7 @@ CREATE TABLE skald.sagas (
 	causes     text[]      NOT NULL, -- why it waits; unpublished is kept as reply, the outbox tells them apart
 	batches    uuid[]      NOT NULL, -- of open commands; not indexed: the load joins the outbox with it
 	instance   bytea       NOT NULL,
+	blanked_at timestamptz,          -- when retention took the payloads away; NULL: they are there
 	PRIMARY KEY (shard, id),
 	CONSTRAINT sagas_status CHECK (status IN ('running', 'compensating', 'suspended', 'completed', 'compensated', 'abandoned')),
 	-- L2: not terminal means that there is a time to look at it again.
@@ -33,6 +34,15 @@ CREATE TABLE skald.sagas (
 CREATE INDEX sagas_list ON skald.sagas (tenant, id);
 CREATE INDEX sagas_key ON skald.sagas (tenant, key, id) WHERE key <> '';
 CREATE INDEX sagas_live ON skald.sagas (wake_at, id) WHERE wake_at IS NOT NULL;
+-- What lists look for is often rare, or old: a page must not read through all that has completed since. Most sagas never enter those
+-- below but the first two; the columns in their conditions change with wake_at, or seldom.
+CREATE INDEX sagas_saga ON skald.sagas (tenant, saga, id);
+CREATE INDEX sagas_waiting ON skald.sagas (tenant, id) WHERE wake_at IS NOT NULL;
+CREATE INDEX sagas_status ON skald.sagas (tenant, status, id) WHERE status IN ('compensating', 'suspended', 'compensated', 'abandoned');
+CREATE INDEX sagas_attention ON skald.sagas (tenant, id) WHERE attention <> '{}';
+CREATE INDEX sagas_blocked ON skald.sagas (tenant, id) WHERE causes && '{backoff,hold,attention}';
+-- Without a pending list: each query would read it, and a transaction of the committer would have to clear it.
+CREATE INDEX sagas_labels ON skald.sagas USING gin (labels jsonb_path_ops) WITH (fastupdate = off) WHERE labels IS NOT NULL;
 
 CREATE TABLE skald.history (
 	shard   smallint NOT NULL,

@@ -2,6 +2,9 @@ package migrations_test
 
 import (
 	"context"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,6 +24,26 @@ func connect(t *testing.T, dsn string) *pgx.Conn {
 	return conn
 }
 
+// versions are those of the folder, in their order.
+func versions(t *testing.T) []int64 {
+	t.Helper()
+	files, err := filepath.Glob("*.sql")
+	require.NoError(t, err)
+	var out []int64
+	for _, file := range files {
+		n, err := strconv.ParseInt(file[:5], 10, 64)
+		require.NoError(t, err, file)
+		out = append(out, n)
+	}
+	require.NotEmpty(t, out)
+	return out
+}
+
+func backward(list []int64) []int64 {
+	slices.Reverse(list)
+	return list
+}
+
 func TestUp_TenReplicasAtOnce(t *testing.T) {
 	t.Parallel()
 	dsn := embeddedtest.Database(t)
@@ -34,10 +57,10 @@ func TestUp_TenReplicasAtOnce(t *testing.T) {
 	}
 	require.NoError(t, group.Wait())
 	var all []int64
-	for _, versions := range applied {
-		all = append(all, versions...)
+	for _, list := range applied {
+		all = append(all, list...)
 	}
-	require.Equal(t, []int64{1, 2, 3}, all, "each migration is applied once, all by one")
+	require.Equal(t, versions(t), all, "each migration is applied once, all by one")
 }
 
 func TestUpDownUp(t *testing.T) {
@@ -47,13 +70,13 @@ func TestUpDownUp(t *testing.T) {
 	require.NoError(t, err)
 	states, err := migrations.Status(t.Context(), dsn)
 	require.NoError(t, err)
-	require.Len(t, states, 3)
+	require.Len(t, states, len(versions(t)))
 	for _, s := range states {
 		require.True(t, s.Applied, s.File)
 		require.False(t, s.AppliedAt.IsZero())
 	}
 
-	for want := int64(3); want >= 0; want-- {
+	for _, want := range append(backward(versions(t)), 0) {
 		got, err := migrations.Down(t.Context(), dsn)
 		require.NoError(t, err)
 		require.Equal(t, want, got, "0: nothing is left to take back")
@@ -68,7 +91,7 @@ func TestUpDownUp(t *testing.T) {
 
 	applied, err := migrations.Up(t.Context(), dsn)
 	require.NoError(t, err)
-	require.Equal(t, []int64{1, 2, 3}, applied)
+	require.Equal(t, versions(t), applied)
 	applied, err = migrations.Up(t.Context(), dsn)
 	require.NoError(t, err)
 	require.Empty(t, applied)

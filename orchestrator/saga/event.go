@@ -17,7 +17,7 @@ type Event struct {
 type Env struct {
 	At     time.Time // the database's time, to the microsecond (S21)
 	Jitter float64   // drawn outside, 0 <= Jitter < 1
-	// Holds are the holds on this saga's definition, tenant or participants, in force or ended since the saga's ClockAt.
+	// Holds are the holds on this saga's definition, tenant or participants, in force, ended since the saga's ClockAt, or tried.
 	Holds []Hold
 	// Sent says, for each open command, what is known of its newest attempt.
 	Sent []Sent
@@ -30,8 +30,11 @@ type Env struct {
 type Hold struct {
 	Participant string    // empty: the whole saga
 	From        time.Time // when it began
-	To          time.Time // zero: still in force
+	To          time.Time // when it ends, which may be planned, for this saga; zero: nobody knows yet
 	Reason      string
+	// TriedUntil is of a participant whose breaker lets a share of sagas through to try it: until then an attempt that fails is
+	// no saga's last, also of those that it stops no more (design rule 10); zero: nobody tries.
+	TriedUntil time.Time
 	// What and By are for people: what is held, such as `participant payments`, and by whom; empty: not known.
 	What, By string
 }

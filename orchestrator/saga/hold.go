@@ -42,10 +42,10 @@ func (m *machine) thaw() {
 		return
 	}
 	whole := in.Pause != nil
-	saga := m.stood(whole, "")
+	saga := m.stood(whole)
 	shift := Shift{}
 	if !in.Deadline.IsZero() && !in.DeadlinePassed {
-		shift.Deadline = m.stood(whole || !m.deadlineRuns(), "").Microseconds()
+		shift.Deadline = m.stood(whole || !m.deadlineRuns(), m.waiting()...).Microseconds()
 	}
 	if in.Aborting {
 		shift.Grace = saga.Microseconds()
@@ -69,8 +69,33 @@ func (m *machine) thaw() {
 	in.shiftTimers(&shift)
 }
 
-// stood is how long timers stood still since ClockAt: all the time, or the union of the holds on the saga and the participant.
-func (m *machine) stood(whole bool, participant string) time.Duration {
+// waiting are the participants of steps that would move but for a hold on them.
+func (m *machine) waiting() (participants []string) {
+	for i := range m.next.Steps {
+		if m.waitsForHold(i) {
+			participants = append(participants, m.def.Steps[i].Participant)
+		}
+	}
+	return participants
+}
+
+// waitsForParticipant reports whether a step waits for a hold on its participant: the deadline stands still meanwhile, so that a
+// participant's outage aborts nothing.
+func (m *machine) waitsForParticipant() bool {
+	return slices.ContainsFunc(m.waiting(), func(p string) bool { return m.inForce(p) != nil })
+}
+
+// spared reports whether a failing attempt of step i is not its last, although its budget is used up: its participant is held, or
+// tried by its breaker. The budget is spent by participants that are there.
+func (m *machine) spared(i int) bool {
+	p := m.def.Steps[i].Participant
+	return m.inForce(p) != nil || slices.ContainsFunc(m.env.Holds, func(h Hold) bool {
+		return h.Participant == p && !h.From.After(m.env.At) && h.TriedUntil.After(m.env.At)
+	})
+}
+
+// stood is how long timers stood still since ClockAt: all the time, or the union of the holds on the saga and the participants.
+func (m *machine) stood(whole bool, participants ...string) time.Duration {
 	from, to := m.in.ClockAt, m.env.At
 	if whole {
 		return to.Sub(from)
@@ -78,7 +103,7 @@ func (m *machine) stood(whole bool, participant string) time.Duration {
 	type span struct{ from, to time.Time }
 	var spans []span
 	for _, h := range m.env.Holds {
-		if h.Participant != "" && h.Participant != participant {
+		if h.Participant != "" && !slices.Contains(participants, h.Participant) {
 			continue
 		}
 		s := span{h.From, h.To}

@@ -69,7 +69,7 @@ func (n *naive) unsettled(i int, r saga.Replied, outcome saga.ReplyOutcome, prob
 		return
 	}
 	s.f.probing = probeNext // rule 13: "`failed` makes the next send the command again"
-	if s.f.sends >= s.Retry.MaxAttempts && s.Kind == saga.Compensatable {
+	if s.f.sends >= s.Retry.MaxAttempts && s.Kind == saga.Compensatable && !n.spared(i) {
 		n.exhausted(i)
 		return
 	}
@@ -103,7 +103,8 @@ func (n *naive) backOff(i int, verb saga.Verb, retryAfter time.Duration) {
 	n.move(i, to)
 	delete(n.attention, naiveAttention{saga.AttentionSlow, s.Name})
 	leg.retry = n.now.Add(naiveDelay(retry, leg.sends, n.jitter, retryAfter))
-	if leg.sends >= retry.MaxAttempts { // "attention is raised and sending goes on at capped back-off"
+	spared := verb == saga.Execute && s.Kind == saga.Compensatable // rule 10; no other comes here without a budget
+	if leg.sends >= retry.MaxAttempts && !spared {                 // "attention is raised and sending goes on at capped back-off"
 		n.raise(saga.AttentionExhausted, i)
 	}
 }

@@ -20,14 +20,14 @@ func (n *naive) heldAt(participant string) bool {
 func (n *naive) held(i int) bool { return n.heldAt(n.steps[i].Participant) }
 
 // stood is how long the timers of a scope stood still since the event before: the union of all that held it.
-func (n *naive) stood(participant string, all bool) time.Duration {
+func (n *naive) stood(all bool, participants ...string) time.Duration {
 	if all || n.paused {
 		return n.now.Sub(n.clock)
 	}
 	type span struct{ from, to time.Time }
 	var spans []span
 	for _, h := range n.holds {
-		if h.Participant != "" && h.Participant != participant {
+		if h.Participant != "" && !slices.Contains(participants, h.Participant) {
 			continue
 		}
 		from, to := h.From, h.To
@@ -56,6 +56,36 @@ func (n *naive) stood(participant string, all bool) time.Duration {
 	return sum
 }
 
+// waits reports whether the step would go on but for a hold. Rule 10: "the deadline stands still while one of them waits for it".
+func (n *naive) waits(i int) bool {
+	switch n.steps[i].status {
+	case saga.InFlight, saga.BackingOff, saga.Undoing, saga.UndoBackingOff:
+		return true
+	case saga.Held:
+		return !n.aborting
+	default:
+		return n.aborting && n.mustUndo(i)
+	}
+}
+
+// deadlineHeld reports whether a hold on a participant has a step wait.
+func (n *naive) deadlineHeld() bool {
+	for i := range n.steps {
+		if n.waits(i) && n.held(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// spared: rule 10, "Until a hold on a participant has ended for all, no attempt that fails is a step's last".
+func (n *naive) spared(i int) bool {
+	return slices.ContainsFunc(n.holds, func(h saga.Hold) bool {
+		return h.Participant == n.steps[i].Participant && !n.now.Before(h.From) &&
+			(h.To.IsZero() || n.now.Before(h.To) || n.now.Before(h.TriedUntil))
+	})
+}
+
 // shift moves every timer by the time that its scope stood still. READING: an in-flight step's grace while aborting is its
 // own timer, so a hold on its participant stops it too (rule 10: "A hold on a participant stops only its own steps' commands
 // and timers").
@@ -64,17 +94,23 @@ func (n *naive) shift() {
 		n.now = n.clock
 	}
 	if !n.ended() {
+		if !n.deadline.IsZero() && !n.deadlineDone { // rule 11: "Before the pivot the deadline stands still while suspended"
+			var waits []string
+			for i := range n.steps {
+				if n.waits(i) {
+					waits = append(waits, n.steps[i].Participant)
+				}
+			}
+			n.deadline = n.deadline.Add(n.stood(n.status == saga.Suspended && !n.passed(), waits...))
+		}
 		for i := range n.steps {
 			s := &n.steps[i]
-			d := n.stood(s.Participant, false)
+			d := n.stood(false, s.Participant)
 			for _, t := range []*time.Time{&s.f.expires, &s.f.retry, &s.b.expires, &s.b.retry, &s.grace} {
 				if !t.IsZero() {
 					*t = t.Add(d)
 				}
 			}
-		}
-		if !n.deadline.IsZero() && !n.deadlineDone { // rule 11: "Before the pivot the deadline stands still while suspended"
-			n.deadline = n.deadline.Add(n.stood("", n.status == saga.Suspended && !n.passed()))
 		}
 	}
 	n.clock = n.now
@@ -93,7 +129,7 @@ func (n *naive) timers() []naiveTimer {
 	if n.ended() {
 		return nil
 	}
-	if !n.deadline.IsZero() && !n.deadlineDone && !n.heldAt("") && (n.status != saga.Suspended || n.passed()) {
+	if !n.deadline.IsZero() && !n.deadlineDone && !n.heldAt("") && !n.deadlineHeld() && (n.status != saga.Suspended || n.passed()) {
 		due = append(due, naiveTimer{n.deadline, -1})
 	}
 	for i := range n.steps {
@@ -213,7 +249,7 @@ func (n *naive) timedOut(i int) {
 	switch {
 	case n.aborting:
 		n.move(i, saga.Unknown)
-	case s.f.sends >= s.Retry.MaxAttempts && s.Kind == saga.Compensatable:
+	case s.f.sends >= s.Retry.MaxAttempts && s.Kind == saga.Compensatable && !n.spared(i):
 		n.exhausted(i)
 	case s.f.sends >= s.Retry.MaxAttempts:
 		s.f.probing = s.Probe != ""

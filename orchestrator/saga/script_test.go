@@ -25,7 +25,7 @@ import (
 //	wake [DURATION | next]                    and is then looked at (next: at the time that Decide asked for)
 //	act ACTION [STEP] [output=] [payload=]    an operator's wish
 //	publish-refused STEP VERB [maybe-sent]    by the broker, for good
-//	hold [PARTICIPANT]    release [PARTICIPANT]
+//	hold [PARTICIPANT]    release [PARTICIPANT] [tried=30s]
 //	outbox STEP VERB unpublished|acked|queued what is known of the newest attempt from now on
 func TestDecide_Scripts(t *testing.T) {
 	t.Parallel()
@@ -67,6 +67,9 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		for i := range s.holds {
 			if s.holds[i].Participant == strings.Join(args, "") && s.holds[i].To.IsZero() {
 				s.holds[i].To = s.at
+				if v := options["tried"]; v != "" {
+					s.holds[i].TriedUntil = s.at.Add(duration(t, v))
+				}
 			}
 		}
 	case "outbox":
@@ -317,7 +320,7 @@ func (s *script) judge(t *testing.T, body saga.Body) (saga.Decision, error) {
 	s.events++
 	ev := saga.Event{ID: fmt.Sprintf("e%d", s.events), Body: body, Env: saga.Env{At: s.at, Jitter: 0.5}}
 	for _, h := range s.holds {
-		if h.To.IsZero() || h.To.After(s.in.ClockAt) {
+		if h.To.IsZero() || h.To.After(s.in.ClockAt) || h.TriedUntil.After(s.at) {
 			ev.Holds = append(ev.Holds, h)
 		}
 	}

@@ -49,7 +49,7 @@ func (m *machine) deadlineDue() bool {
 	if in.Deadline.IsZero() || in.DeadlinePassed || m.env.At.Before(in.Deadline) {
 		return false
 	}
-	return m.deadlineRuns()
+	return m.deadlineRuns() && !m.waitsForParticipant()
 }
 
 // deadlineRuns reports whether nothing stops the deadline but a hold: before the pivot it stands still while the saga is
@@ -165,7 +165,7 @@ func (m *machine) attemptFailed(i int, code, message string, retryAfter time.Dur
 		m.unknown(i, code, message, "failed and is not sent again")
 		return
 	}
-	if leg.Sends >= def.Retry.MaxAttempts {
+	if leg.Sends >= def.Retry.MaxAttempts && !(def.Kind == Compensatable && m.spared(i)) {
 		if def.Kind == Compensatable {
 			m.unknown(i, code, message, "used up its attempts")
 			m.abort(Abort{Reason: AbortStepUnknown, Step: def.Name, Code: code, Message: message})
@@ -273,20 +273,21 @@ func (m *machine) wakeAt() time.Time {
 				}
 				if in.Pause == nil {
 					earliest(m.env.At.Add(lookAgain(m.env.At.Sub(h.From))))
+					earliest(h.To)
 				}
 			}
 			continue
 		}
 		earliest(m.stepWake(i))
 	}
-	if m.holding() == nil && !in.DeadlinePassed && m.deadlineRuns() {
+	if m.holding() == nil && !in.DeadlinePassed && m.deadlineRuns() && !m.waitsForParticipant() {
 		earliest(in.Deadline)
 	}
 	return at
 }
 
 // lookAgain is how soon a saga that waits for a hold looks whether it has ended, which nobody tells it: after a quarter of the time
-// that it has lasted, within 10 s to 5 min. A pause ends with a resume, which does tell.
+// that it has lasted, within 10 s to 5 min. A pause ends with a resume, which does tell, and an end that is planned is known.
 func lookAgain(held time.Duration) time.Duration {
 	return min(max(held/4, 10*time.Second), 5*time.Minute)
 }

@@ -13,6 +13,7 @@ import (
 type world struct {
 	chooser
 	def    *saga.Definition
+	target *saga.Definition // of the newest rebind that was asked for
 	in     saga.Instance
 	at     time.Time
 	events int
@@ -54,6 +55,9 @@ func legOf(v saga.Verb) saga.Verb {
 // took notes what an event brought about.
 func (w *world) took(d saga.Decision) {
 	w.in, w.wakeAt = d.Next, d.WakeAt
+	if w.in.Version != w.def.Version {
+		w.def = w.target
+	}
 	for _, c := range d.Commands {
 		w.sent = append(w.sent, c)
 		w.outbox[legKey{c.Step, legOf(c.Verb)}] = outboxState{unpublished: oneIn(w, 10, "unpublished")}
@@ -69,7 +73,7 @@ func (w *world) event(body saga.Body) saga.Event {
 	}
 	ev.At, ev.Jitter = w.at, float64(w.pick(4, "jitter"))/4
 	for _, h := range w.holds {
-		if h.To.IsZero() || h.To.After(w.in.ClockAt) {
+		if h.To.IsZero() || h.To.After(w.in.ClockAt) || h.TriedUntil.After(w.at) {
 			ev.Holds = append(ev.Holds, h)
 		}
 	}
@@ -177,7 +181,7 @@ func (w *world) outcome(r *saga.Replied) {
 
 // wish is an operator's, more often about a step that needs one.
 func (w *world) wish() saga.Body {
-	actions := saga.Actions()
+	actions := append(saga.Actions(), saga.ActionRebind)
 	a := saga.Acted{Action: actions[w.pick(len(actions), "action")], Reason: "because", By: "ann"}
 	if a.Action == saga.ActionPause {
 		w.publish()
@@ -193,6 +197,10 @@ func (w *world) wish() saga.Body {
 			}
 		}
 		a.Step = w.def.Steps[i].Name
+	}
+	if a.Action == saga.ActionRebind {
+		w.target = rebound(w, w.def)
+		a.Version, a.To = w.target.Version, &saga.Target{Definition: w.target, Holds: w.holdsNow()}
 	}
 	if oneIn(w, 3, "output given") {
 		a.Output = json.RawMessage(`{"ok":"by hand"}`)
@@ -226,6 +234,9 @@ func (w *world) hold() {
 	for i := range w.holds {
 		if w.holds[i].To.IsZero() && w.pick(3, "end a hold") > 0 {
 			w.holds[i].To = w.at
+			if w.holds[i].Participant != "" && w.pick(2, "tried") > 0 {
+				w.holds[i].TriedUntil = w.at.Add(time.Duration(w.pick(30, "tried for")) * time.Second)
+			}
 			return
 		}
 	}

@@ -84,6 +84,12 @@ func TestPlans(t *testing.T) {
 
 func explain(t *testing.T, conn *pgx.Conn, sql string, args []any) map[string]any {
 	t.Helper()
+	return explained(t, conn, "EXPLAIN (FORMAT JSON, COSTS OFF)", sql, args)
+}
+
+// explained is the plan of a statement, as the connection's pool plans it.
+func explained(t *testing.T, conn *pgx.Conn, how, sql string, args []any) map[string]any {
+	t.Helper()
 	tx, err := conn.Begin(t.Context())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, tx.Rollback(context.Background())) }()
@@ -92,12 +98,16 @@ func explain(t *testing.T, conn *pgx.Conn, sql string, args []any) map[string]an
 	defer func() { require.NoError(t, conn.Deallocate(t.Context(), "plan")) }()
 	literals := make([]string, len(args))
 	for i, arg := range args {
-		text, err := conn.TypeMap().Encode(statement.ParamOIDs[i], pgx.TextFormatCode, arg, nil)
+		text, err := conn.TypeMap().Encode(statement.ParamOIDs[i], pgx.TextFormatCode, arg, []byte{}) // nil: NULL
 		require.NoError(t, err)
+		if text == nil {
+			literals[i] = "NULL"
+			continue
+		}
 		literals[i] = "'" + strings.ReplaceAll(string(text), "'", "''") + "'"
 	}
 	var text []byte
-	execute := "EXPLAIN (FORMAT JSON, COSTS OFF) EXECUTE plan (" + strings.Join(literals, ", ") + ")"
+	execute := how + " EXECUTE plan (" + strings.Join(literals, ", ") + ")"
 	require.NoError(t, tx.QueryRow(t.Context(), execute, pgx.QueryExecModeSimpleProtocol).Scan(&text))
 	var plans []struct{ Plan map[string]any }
 	require.NoError(t, json.Unmarshal(text, &plans))

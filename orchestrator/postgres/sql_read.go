@@ -13,9 +13,12 @@ FROM unnest($1::uuid[]) AS b (batch)
 LEFT JOIN skald.outbox AS o ON o.batch = b.batch
 LEFT JOIN skald.receipts AS r ON r.batch = b.batch AND r.batch BETWEEN $2 AND $3`
 
-	// Which commands wait to be published is known to the outbox alone (see stored.Causes).
+	// Which commands wait to be published is known to the outbox alone (see stored.Causes). Only live sagas wait, and most of them
+	// for a reply: the first two lines name the indexes that know.
 	sqlCauses = `
-	($6 = ''
+	($6 = '' OR s.wake_at IS NOT NULL)
+	AND ($6 IN ('', 'reply', 'unpublished') OR s.causes && '{backoff,hold,attention}')
+	AND ($6 = ''
 		OR $6 NOT IN ('reply', 'unpublished') AND $6 = ANY (s.causes)
 		OR 'reply' = ANY (s.causes) AND CASE $6
 			WHEN 'unpublished' THEN EXISTS (SELECT FROM skald.outbox AS o WHERE o.batch = ANY (s.batches))
@@ -33,8 +36,10 @@ WHERE s.tenant = $1
 	AND s.id >= $2 AND s.id < $3
 	AND ($4 = '' OR s.saga = $4)
 	AND (cardinality($5::text[]) = 0 OR s.status = ANY ($5))
+	AND (cardinality($5) = 0 OR $5 && '{completed,compensated,abandoned}' OR s.wake_at IS NOT NULL)
 	AND ` + sqlCauses + `
-	AND ($7 = '' OR $7 = 'any' AND s.attention <> '{}' OR $7 = ANY (s.attention))
+	AND ($7 = '' OR s.attention <> '{}')
+	AND ($7 IN ('', 'any') OR $7 = ANY (s.attention))
 	AND ($8::text IS NULL OR s.labels @> $8::jsonb)
 	AND ($9::timestamptz IS NULL OR s.created_at > $9)
 	AND ($10::timestamptz IS NULL OR s.created_at < $10)`
@@ -84,13 +89,4 @@ SELECT s.saga, s.status, s.attention <> '{}', s.causes,
 FROM skald.sagas AS s
 WHERE s.tenant = $1 AND s.wake_at IS NOT NULL
 GROUP BY 1, 2, 3, 4, 5, 6`
-
-	sqlCountQuarantine = `SELECT count(*) FROM skald.quarantine WHERE tenant = ANY ($1::text[])`
-
-	sqlListQuarantine = `
-SELECT id, at, tenant, saga_id, reason, message, topic, partition, record_offset, record_at, key, value, headers, sha256, bytes
-FROM skald.quarantine
-WHERE tenant = ANY ($1::text[]) AND id < $2
-ORDER BY id DESC
-LIMIT $3`
 )

@@ -108,6 +108,7 @@ type ActRequest struct {
 	ID             saga.ID
 	Act            saga.Acted
 	IfRevision     int64 // 0: whatever it is; else ErrRevision where it differs
+	EachStep       bool  // retry, waive: every step that it can be about, and Act names none
 	RequestID      string
 	IdempotencyKey string
 }

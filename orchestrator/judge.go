@@ -39,7 +39,7 @@ func (c *committer) apply(ctx context.Context, tx Tx, f *forming, it *item, clai
 	case state == RowMissing:
 		c.missing(f, it)
 	case it.act != nil:
-		c.applyAct(f, w, it)
+		return c.applyAct(ctx, f, w, it)
 	case it.delivery != nil:
 		c.applyReply(f, w, it)
 	default:

@@ -199,9 +199,12 @@ func (e *Engine) DryRun(ctx context.Context, req ActRequest) (saga.Decision, err
 	if err != nil {
 		return saga.Decision{}, err
 	}
-	env := envOf(at, holds, req.Tenant, def, view.Sent)
+	if err := e.registry.aim(ctx, &req.Act, &view.Instance, holds); err != nil {
+		return saga.Decision{}, err
+	}
+	env := envOf(at, holds, req.Tenant, req.ID, def, view.Sent)
 	env.Jitter = 0.5 // in the middle of what may be drawn
-	return saga.Decide(def, view.Instance, saga.Event{ID: req.RequestID, Body: req.Act, Env: env})
+	return rehearse(def, view.Instance, &req, env)
 }
 
 // Blocked says why a saga waits, as of now; a hold shows within a second.
@@ -222,8 +225,11 @@ func checkAct(req *ActRequest) error {
 	if strings.TrimSpace(req.Act.Reason) == "" {
 		bad.Fields = append(bad.Fields, FieldError{"reason", "an action needs a reason"})
 	}
-	if req.Act.Action.NeedsStep() && req.Act.Step == "" {
+	if req.Act.Action.NeedsStep() && req.Act.Step == "" && !req.EachStep {
 		bad.Fields = append(bad.Fields, FieldError{"step", string(req.Act.Action) + " needs a step"})
+	}
+	if rebind := req.Act.Action == saga.ActionRebind; rebind != (req.Act.Version > 0) {
+		bad.Fields = append(bad.Fields, FieldError{"version", "a rebind, and nothing else, needs a version from 1 on"})
 	}
 	for path, raw := range map[string]json.RawMessage{"output": req.Act.Output, "payload": req.Act.Payload} {
 		if len(raw) > 0 && !readable(raw) {

@@ -98,26 +98,30 @@ func (c *committer) keyTaken(ctx context.Context, tx Tx, f *forming, it *item, g
 }
 
 // applyAct judges an operator's action; it and its audit row are one transaction.
-func (c *committer) applyAct(f *forming, w *working, it *item) {
+func (c *committer) applyAct(ctx context.Context, f *forming, w *working, it *item) error {
 	req := it.act
 	if w.in.Tenant != req.Tenant {
 		c.reply(f, it, answer{NotFound: true})
-		return
+		return nil
 	}
 	before := w.in.Revision
 	if req.IfRevision != 0 && req.IfRevision != before {
 		c.reply(f, it, answer{Revision: true})
-		return
+		return nil
 	}
-	d, err := f.decide(w, it.event)
+	if err := c.registry.aim(ctx, &req.Act, &w.in, f.holds); err != nil {
+		return err
+	}
+	it.event.Body = req.Act
+	d, err := f.decideAct(w, it)
 	var refused *saga.RefusedError
 	switch {
 	case errors.As(err, &refused):
 		c.reply(f, it, answer{Refused: refused})
-		return
+		return nil
 	case err != nil:
 		f.answers = append(f.answers, func() { it.fail(err) })
-		return
+		return nil
 	}
 	f.batch.Audit = append(f.batch.Audit, Audit{
 		Tenant: req.Tenant, Actor: req.Act.By, Action: "saga." + string(req.Act.Action), Saga: req.ID,
@@ -125,3 +129,4 @@ func (c *committer) applyAct(f *forming, w *working, it *item) {
 	})
 	c.reply(f, it, answer{Acted: &Acted{ID: req.ID, Status: w.in.Status, Revision: w.in.Revision, Pending: d.Pending, Changed: d.Outcome == saga.Applied, Why: d.Why}})
 }
+	return nil

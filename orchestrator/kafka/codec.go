@@ -56,7 +56,7 @@ func (c *Codec) Command(in *saga.Instance, cmd saga.Command, at time.Time) orche
 		Name:          cmd.Name,
 		SagaID:        sagaID,
 		SagaType:      in.Saga,
-		SagaVersion:   in.Version,
+		SagaVersion:   cmd.Version,
 		Step:          cmd.Step,
 		Verb:          wire.Verb(cmd.Verb),
 		Tenant:        in.Tenant,

@@ -44,6 +44,8 @@ func (n *naive) act(a saga.Acted) bool {
 		return true
 	case saga.ActionAcknowledge:
 		return n.acknowledge(a.Step)
+	case saga.ActionRebind:
+		return n.rebind(a.To)
 	}
 	return false
 }

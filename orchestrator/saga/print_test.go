@@ -20,7 +20,11 @@ func printDecision(def *saga.Definition, d saga.Decision) string {
 		fmt.Fprintf(&b, "  %s\n", printFact(f))
 	}
 	for _, c := range d.Commands {
-		fmt.Fprintf(&b, "  -> %s.%s to %s: %s %s, expires %s, %s\n", c.Participant, c.Name, c.Step, c.Verb, number(c.Edition, c.Attempt), since(c.ExpiresAt), c.Payload)
+		fmt.Fprintf(&b, "  -> %s.%s to %s: %s %s, expires %s, %s", c.Participant, c.Name, c.Step, c.Verb, number(c.Edition, c.Attempt), since(c.ExpiresAt), c.Payload)
+		if c.Version != 1 {
+			fmt.Fprintf(&b, ", version %d", c.Version)
+		}
+		b.WriteByte('\n')
 	}
 	b.WriteString(printState(def, d))
 	return b.String()
@@ -68,6 +72,12 @@ func printFact(f saga.Fact) string {
 	}
 	if f.Shift != nil {
 		fmt.Fprintf(&b, " deadline=%s grace=%s steps=%v", micros(f.Shift.Deadline), micros(f.Shift.Grace), f.Shift.Steps)
+	}
+	if r := f.Rebound; r != nil {
+		fmt.Fprintf(&b, " version %d to %d", r.From, r.To)
+		for _, l := range r.Legs {
+			fmt.Fprintf(&b, " step %d %s %s %s", l.Step, l.Status, l.Verb, number(l.Leg.Edition, l.Leg.Attempt))
+		}
 	}
 	if f.End != nil {
 		fmt.Fprintf(&b, " %s", f.End.Verdict)

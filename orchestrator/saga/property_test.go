@@ -75,6 +75,7 @@ type probing struct {
 	facts    []saga.Fact
 	payloads map[attemptKey]string // by edition: the attempt is 0
 	attempts map[attemptKey]int    // the newest
+	versions map[attemptKey]int
 	settled  map[settledKey]int
 	spins    int // looks that asked for another at once, in a row
 }
@@ -85,7 +86,7 @@ type settledKey struct {
 }
 
 func newProbing(t testingT, w *world) *probing {
-	return &probing{testingT: t, world: w, payloads: map[attemptKey]string{}, attempts: map[attemptKey]int{}, settled: map[settledKey]int{}}
+	return &probing{testingT: t, world: w, payloads: map[attemptKey]string{}, attempts: map[attemptKey]int{}, versions: map[attemptKey]int{}, settled: map[settledKey]int{}}
 }
 
 // live lets one thing happen, timely or not.
@@ -186,6 +187,11 @@ func (p *probing) commands(prior saga.Instance, d saga.Decision) {
 			require.Equal(p, sent, string(c.Payload), "S5: within an edition the payload never changes")
 		}
 		require.Greater(p, c.Attempt, p.attempts[k], "attempt numbers never repeat within an edition")
+		if p.versions[k] == 0 {
+			require.Equal(p, d.Next.Version, c.Version, "S20: a command is created under the saga's version")
+			p.versions[k] = c.Version
+		}
+		require.Equal(p, p.versions[k], c.Version, "S5: and keeps it, whatever the saga is rebound to")
 		require.True(p, json.Valid(c.Payload), "payload %s", c.Payload)
 		require.True(p, c.ExpiresAt.After(p.at))
 		require.False(p, prior.Status.Terminal(), "S16: nothing is sent once the saga has ended")

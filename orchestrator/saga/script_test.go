@@ -19,11 +19,12 @@ import (
 // writes what Decide says into them: read the difference against the rule before it is committed. The commands:
 //
 //	define [deadline=1m] [output=fails]       one step a line: see parseStep
+//	version N [input=needs-ok]                another version to rebind to, in the same way
 //	start                                     begins the saga
 //	reply STEP VERB OUTCOME [code=] [edition=] [attempt=] [output=] [retry-after=] [oversized]    (the newest, unless said)
 //	pass DURATION                             time goes by unseen
 //	wake [DURATION | next]                    and is then looked at (next: at the time that Decide asked for)
-//	act ACTION [STEP] [output=] [payload=]    an operator's wish
+//	act ACTION [STEP] [output=] [payload=]    an operator's wish; of rebind: version=
 //	publish-refused STEP VERB [maybe-sent]    by the broker, for good
 //	hold [PARTICIPANT]    release [PARTICIPANT] [tried=30s]
 //	outbox STEP VERB unpublished|acked|queued what is known of the newest attempt from now on
@@ -51,6 +52,8 @@ type script struct {
 	facts  []saga.Fact
 	holds  []saga.Hold
 	sent   map[legKey]saga.Sent
+
+	targets map[int]*saga.Definition // by version
 }
 
 func (s *script) run(t *testing.T, d *datadriven.TestData) string {
@@ -58,7 +61,17 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	args, options := splitArgs(d)
 	switch d.Cmd {
 	case "define":
-		return s.define(t, d, options)
+		s.def = &saga.Definition{Name: "scenario", Version: 1}
+		return define(t, s.def, d, options)
+	case "version":
+		to := &saga.Definition{Name: "scenario"}
+		_, err := fmt.Sscan(args[0], &to.Version)
+		require.NoError(t, err)
+		if s.targets == nil {
+			s.targets = map[int]*saga.Definition{}
+		}
+		s.targets[to.Version] = to
+		return define(t, to, d, options)
 	case "pass":
 		s.at = s.at.Add(duration(t, args[0]))
 	case "hold":
@@ -104,7 +117,7 @@ func (s *script) body(t *testing.T, d *datadriven.TestData) saga.Body {
 		}
 		return saga.Woken{}
 	case "act":
-		return acted(args, options)
+		return s.acted(args, options)
 	case "publish-refused":
 		leg := s.leg(t, args[0], saga.Verb(args[1]))
 		return saga.PublishRefused{
@@ -136,18 +149,20 @@ func duration(t *testing.T, s string) time.Duration {
 	return d
 }
 
-func (s *script) define(t *testing.T, d *datadriven.TestData, options map[string]string) string {
+func define(t *testing.T, def *saga.Definition, d *datadriven.TestData, options map[string]string) string {
 	t.Helper()
-	s.def = &saga.Definition{Name: "scenario", Version: 1}
 	if v := options["deadline"]; v != "" {
-		s.def.Deadline = duration(t, v)
+		def.Deadline = duration(t, v)
 	}
-	s.def.Output = parseExpr(options["output"])
+	def.Output = parseExpr(options["output"])
+	if options["input"] == "needs-ok" {
+		def.Input = okSchema{}
+	}
 	for line := range strings.SplitSeq(strings.TrimSpace(d.Input), "\n") {
-		s.def.Steps = append(s.def.Steps, s.parseStep(t, line))
+		def.Steps = append(def.Steps, parseStep(t, def, line))
 	}
 	var b strings.Builder
-	for _, p := range s.def.Link() {
+	for _, p := range def.Link() {
 		fmt.Fprintln(&b, p)
 	}
 	return b.String()
@@ -155,11 +170,11 @@ func (s *script) define(t *testing.T, d *datadriven.TestData, options map[string
 
 // parseStep reads a line such as: charge pivot after=a,b participant=p timeout=5s max=2 probe returns effect-none when=false
 // payload=fails undo=none|fails|output undo-max=3. Without `after` a step follows the one above it.
-func (s *script) parseStep(t *testing.T, line string) saga.Step {
+func parseStep(t *testing.T, def *saga.Definition, line string) saga.Step {
 	t.Helper()
 	words := strings.Fields(line)
 	step := plain(words[0])
-	if n := len(s.def.Steps); n > 0 {
+	if n := len(def.Steps); n > 0 {
 		step.After = []int{n - 1}
 	}
 	for _, w := range words[1:] {
@@ -170,7 +185,7 @@ func (s *script) parseStep(t *testing.T, line string) saga.Step {
 		case "after":
 			step.After = nil
 			for name := range strings.SplitSeq(value, ",") {
-				if i := s.def.StepIndex(name); i >= 0 {
+				if i := def.StepIndex(name); i >= 0 {
 					step.After = append(step.After, i)
 				}
 			}
@@ -269,9 +284,15 @@ func (s *script) reply(t *testing.T, args []string, options map[string]string) s
 	return r
 }
 
-func acted(args []string, options map[string]string) saga.Acted {
+func (s *script) acted(args []string, options map[string]string) saga.Acted {
 	a := saga.Acted{Action: saga.Action(args[0]), Reason: "because", By: "ann"}
-	if len(args) > 1 {
+	switch {
+	case a.Action == saga.ActionRebind:
+		_, _ = fmt.Sscan(options["version"], &a.Version)
+		if to := s.targets[a.Version]; to != nil {
+			a.To = &saga.Target{Definition: to, Holds: s.holds}
+		}
+	case len(args) > 1:
 		a.Step = args[1]
 	}
 	if v := options["output"]; v != "" {
@@ -334,6 +355,9 @@ func (s *script) judge(t *testing.T, body saga.Body) (saga.Decision, error) {
 	d, err := saga.Decide(s.def, s.in, ev)
 	if err != nil {
 		return d, err
+	}
+	if to := s.targets[d.Next.Version]; to != nil {
+		s.def = to
 	}
 	for _, c := range d.Commands {
 		delete(s.sent, legKey{c.Step, legOf(c.Verb)})

@@ -125,6 +125,7 @@ func tableEvents() []string {
 		events = append(events, "reply x compensate "+outcome)
 	}
 	events = append(events, "wake next", "publish-refused x execute", "publish-refused x execute maybe-sent", "publish-refused x compensate")
+	events = append(events, "act rebind version=2")
 	for _, a := range saga.Actions() {
 		if !a.NeedsStep() {
 			events = append(events, "act "+string(a))
@@ -184,6 +185,7 @@ func (s situation) reach(t *testing.T) *script {
 	t.Helper()
 	sc := &script{at: epoch(), sent: map[legKey]saga.Sent{}}
 	sc.run(t, &datadriven.TestData{Cmd: "define", Input: s.steps})
+	sc.run(t, &datadriven.TestData{Cmd: "version", Input: s.steps, CmdArgs: []datadriven.CmdArg{{Key: "2"}}})
 	for command := range strings.SplitSeq(s.way, "; ") {
 		sc.run(t, parseCommand(t, command))
 	}

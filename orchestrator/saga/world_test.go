@@ -200,7 +200,7 @@ func (w *world) wish() saga.Body {
 	}
 	if a.Action == saga.ActionRebind {
 		w.target = rebound(w, w.def)
-		a.Version, a.To = w.target.Version, &saga.Target{Definition: w.target, Holds: w.holdsNow()}
+		a.Version, a.To = w.target.Version, &saga.Target{Definition: w.target, Holds: w.holds}
 	}
 	if oneIn(w, 3, "output given") {
 		a.Output = json.RawMessage(`{"ok":"by hand"}`)

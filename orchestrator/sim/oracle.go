@@ -22,7 +22,8 @@ type oracle struct {
 	audited   map[string]bool  // request ids
 	corrected map[stepKey]bool // an operator gave a payload
 	revised   map[revisionKey]string
-	started   map[idemKey]saga.ID // by what was committed (S2)
+	started   map[idemKey]saga.ID  // by what was committed (S2)
+	plans     map[commandKey]*plan // by which each edition was created
 	lied      map[saga.ID]bool
 	recovery  recovery
 }
@@ -53,7 +54,7 @@ func newOracle(w *world) *oracle {
 	return &oracle{
 		w: w, tracks: map[saga.ID]*track{}, commands: map[commandKey]*ordered{}, applied: map[string]int{},
 		keys: map[businessKey]*keyHolders{}, deeds: map[string]*deed{}, audited: map[string]bool{},
-		revised: map[revisionKey]string{}, corrected: map[stepKey]bool{}, started: map[idemKey]saga.ID{}, lied: map[saga.ID]bool{},
+		revised: map[revisionKey]string{}, corrected: map[stepKey]bool{}, started: map[idemKey]saga.ID{}, plans: map[commandKey]*plan{}, lied: map[saga.ID]bool{},
 	}
 }
 
@@ -104,9 +105,6 @@ func (o *oracle) written(wr *orchestrator.Write) {
 	if in.Revision != t.stored+1 {
 		w.violate("S17", "%s was written as revision %d over %d", in.ID, in.Revision, t.stored)
 	}
-	if in.Saga != t.def.Name || in.Version != t.def.Version {
-		w.violate("S20", "%s began on version %d and is on %s version %d", in.ID, t.def.Version, in.Saga, in.Version)
-	}
 	if wr.WakeAt.IsZero() != in.Status.Terminal() {
 		w.violate("L2", "%s is %s and its wake time is %v", in.ID, in.Status, wr.WakeAt)
 	}
@@ -118,6 +116,9 @@ func (o *oracle) written(wr *orchestrator.Write) {
 	}
 	for i := range wr.Facts {
 		o.fact(t, &wr.Facts[i])
+	}
+	if in.Saga != t.def.Name || in.Version != t.def.Version {
+		w.violate("S20", "%s by its history is on version %d, and is on %s version %d", in.ID, t.def.Version, in.Saga, in.Version)
 	}
 	folded, err := saga.FoldOn(t.def, t.in, wr.Facts)
 	if err != nil {

@@ -23,8 +23,8 @@ func newStory(t *testing.T) *story {
 	t.Helper()
 	w := newWorld(Options{Seed: 1, Calm: true, Log: slog.New(slog.DiscardHandler)})
 	w.tell(time.Hour.Nanoseconds())
-	def := pool.fixed[0]().def
-	s := &story{o: w.oracle, t: &track{plan: pool.fixed[0](), def: def, steps: make([]stepTrack, len(def.Steps)), tenant: "default"}, now: w.now}
+	def := pool.fixed[0][0]().def
+	s := &story{o: w.oracle, t: &track{plan: pool.fixed[0][0](), def: def, steps: make([]stepTrack, len(def.Steps)), tenant: "default"}, now: w.now}
 	s.t.id[0], s.t.in.ID = 1, s.t.id
 	s.tell(saga.Fact{Type: saga.SagaStarted, Start: &saga.Start{Deadline: s.now.Add(time.Minute)}})
 	return s

@@ -78,9 +78,13 @@ func (o *oracle) implied(t *track, r *orchestrator.Record) []byte {
 	if o.corrected[stepKey{r.Saga, r.Step}] {
 		return nil
 	}
-	kind := t.plan.payload[i]
+	plan := o.plans[commandOf(keyOf(r))]
+	if plan == nil {
+		return nil // the history tells of no such command, which S4 says
+	}
+	kind := plan.payload[i]
 	if r.Verb == saga.Compensate {
-		kind = t.plan.undo[i]
+		kind = plan.undo[i]
 	}
 	input := t.in.Input
 	switch kind {
@@ -149,8 +153,8 @@ func (o *oracle) received(c *wire.Command) {
 	if !bytes.Equal(c.Value, p.first.Value) {
 		o.w.violate("S22", "%s %s of %s was received as %s and committed as %s", c.Verb, c.Step, c.SagaID, c.Value, p.first.Value)
 	}
-	if c.SagaType != t.def.Name || c.SagaVersion != t.def.Version {
-		o.w.violate("S20", "%s %s of %s is on %s version %d", c.Verb, c.Step, c.SagaID, c.SagaType, c.SagaVersion)
+	if under := o.plans[commandOf(p.key)].def; c.SagaType != under.Name || c.SagaVersion != under.Version {
+		o.w.violate("S20", "%s %s of %s was created under version %d, and is on %s version %d", c.Verb, c.Step, c.SagaID, under.Version, c.SagaType, c.SagaVersion)
 	}
 	if c.Tenant != t.tenant {
 		o.w.violate("S23", "%s %s of %s is of tenant %s", c.Verb, c.Step, c.SagaID, c.Tenant)

@@ -72,6 +72,8 @@ func (o *oracle) fact(t *track, f *saga.Fact) {
 		for j := range t.steps {
 			t.steps[j].effect = saga.EffectNone
 		}
+	case saga.SagaRebound:
+		o.rebound(t, f)
 	case saga.SagaPaused:
 		t.paused = true
 	case saga.SagaResumed:
@@ -277,6 +279,7 @@ func (o *oracle) nextEdition(t *track, f *saga.Fact, l *legTrack) {
 		o.breach("S5", t, f, "edition %d where %d comes next", f.Edition, want)
 	}
 	*l = legTrack{created: true, edition: f.Edition, expires: f.ExpiresAt}
+	o.plans[commandKey{t.id, f.Step, f.Verb, f.Edition}] = t.plan
 }
 
 // backOff is the shortest back-off that a policy knows.

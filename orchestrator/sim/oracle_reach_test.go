@@ -37,11 +37,11 @@ func TestWorlds_ReachEverything(t *testing.T) {
 			answers[string(s.verb)+" "+string(s.outcome)]++
 		}
 	}
-	for _, a := range saga.Actions() {
+	for _, a := range append(saga.Actions(), saga.ActionRebind) {
 		require.Positive(t, actions[a], "no operator's %s is ever accepted", a)
 	}
 	for _, f := range []saga.FactType{
-		saga.SagaStarted, saga.SagaPaused, saga.SagaResumed, saga.SagaSuspended, saga.SagaUnsuspended, saga.SagaCompleted, saga.SagaCompensated,
+		saga.SagaStarted, saga.SagaPaused, saga.SagaResumed, saga.SagaRebound, saga.SagaSuspended, saga.SagaUnsuspended, saga.SagaCompleted, saga.SagaCompensated,
 		saga.SagaAbandoned, saga.AbortStarted, saga.CancelRequested, saga.CancelRefused, saga.DeadlinePassed, saga.TimersShifted,
 		saga.AttentionRaised, saga.AttentionCleared, saga.CertificateAmended, saga.StepHeld, saga.StepStarted, saga.StepSent,
 		saga.StepBackedOff, saga.StepSucceeded, saga.StepRejected, saga.StepUnknown, saga.StepSkipped, saga.StepStuck, saga.UndoStarted,

@@ -46,6 +46,9 @@ func (p *people) operate() {
 
 // wish draws an action, mostly about a step that it fits.
 func (p *people) wish(in *saga.Instance) saga.Acted {
+	if to := 3 - in.Version; p.plan(in.Tenant, in.Saga, to) != nil && p.rng.IntN(6) == 0 {
+		return saga.Acted{Action: saga.ActionRebind, Version: to, Reason: "sim", By: "operator-7"}
+	}
 	a := saga.Acted{Action: wishes[p.rng.IntN(len(wishes))], Reason: "sim", By: fmt.Sprintf("operator-%d", p.rng.IntN(3))}
 	if a.Action == saga.ActionAbandon && p.rng.IntN(3) > 0 {
 		a.Action = saga.ActionCancel
@@ -80,7 +83,7 @@ func (p *people) about(in *saga.Instance, a *saga.Acted, i int) {
 		if p.rng.IntN(2) == 0 {
 			a.Output = json.RawMessage(`{"by":"nobody"}`)
 		}
-	case saga.ActionReject, saga.ActionWaive, saga.ActionCancel, saga.ActionPause, saga.ActionResume, saga.ActionAbandon, saga.ActionAcknowledge:
+	case saga.ActionReject, saga.ActionWaive, saga.ActionCancel, saga.ActionPause, saga.ActionResume, saga.ActionAbandon, saga.ActionAcknowledge, saga.ActionRebind:
 	}
 }
 
@@ -95,7 +98,7 @@ func fits(a saga.Action, s saga.StepStatus) bool {
 		return s == saga.Held || s == saga.Stuck
 	case saga.ActionWaive:
 		return s == saga.UndoFailed
-	case saga.ActionCancel, saga.ActionPause, saga.ActionResume, saga.ActionAbandon, saga.ActionAcknowledge:
+	case saga.ActionCancel, saga.ActionPause, saga.ActionResume, saga.ActionAbandon, saga.ActionAcknowledge, saga.ActionRebind:
 	}
 	return false
 }

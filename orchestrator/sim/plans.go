@@ -22,7 +22,7 @@ const poolSize = 60
 
 // planPool compiles each plan once in a process, when a world first asks for it. It is safe for concurrent use.
 type planPool struct {
-	fixed []func() *plan
+	fixed [][]func() *plan // by name; its versions fit one another, so that sagas can be rebound
 	trap  func() *plan
 	drawn [poolSize][2]func() *plan
 }
@@ -32,8 +32,12 @@ var pool = newPlanPool()
 
 func newPlanPool() *planPool {
 	p := &planPool{trap: sync.OnceValue(compileTrap)}
-	for _, src := range fixedPlans {
-		p.fixed = append(p.fixed, sync.OnceValue(func() *plan { return compilePlan([]byte(src), nil, nil) }))
+	for _, sources := range fixedPlans {
+		var versions []func() *plan
+		for _, src := range sources {
+			versions = append(versions, sync.OnceValue(func() *plan { return compilePlan([]byte(src), nil, nil) }))
+		}
+		p.fixed = append(p.fixed, versions)
 	}
 	for n := range p.drawn {
 		for v := range p.drawn[n] {
@@ -46,9 +50,13 @@ func newPlanPool() *planPool {
 // choose picks what a world runs: the versions of one name stand together, the first one first.
 func (p *planPool) choose(r *rand.Rand) [][]*plan {
 	var out [][]*plan
-	for _, f := range p.fixed {
+	for _, versions := range p.fixed {
 		if r.IntN(3) == 0 {
-			out = append(out, []*plan{f()})
+			var plans []*plan
+			for _, f := range versions {
+				plans = append(plans, f())
+			}
+			out = append(out, plans)
 		}
 	}
 	first := r.IntN(poolSize)
@@ -79,7 +87,7 @@ func compilePlan(src []byte, payload, undo []payloadKind) *plan {
 	return p
 }
 
-var fixedPlans = []string{`
+var fixedPlans = [][]string{{`
 saga: line
 version: 1
 key: input.id
@@ -91,6 +99,17 @@ steps:
   - {name: gate, participant: alpha, command: Do.v1, kind: pivot}
   - {name: ship, participant: gamma, command: Do.v1, kind: retriable}
 `, `
+saga: line
+version: 2
+key: input.id
+deadline: 3m
+defaults: {timeout: 3s, retry: {max_attempts: 5, initial: 200ms, multiplier: 2, max: 4s, jitter: 0.1}}
+steps:
+  - {name: one, participant: alpha, command: Do.v1, retry: {max_attempts: 2}, compensation: {command: Undo.v1, timeout: 1s}}
+  - {name: two, participant: beta, command: Do.v1, compensation: {command: Undo.v1, retry: {max_attempts: 2}}}
+  - {name: gate, participant: alpha, command: Do.v1, kind: pivot}
+  - {name: ship, participant: gamma, command: Do.v1, kind: retriable, retry: {max_attempts: 1}}
+`}, {`
 saga: fork
 version: 1
 defaults: {timeout: 1s, retry: {max_attempts: 2, initial: 100ms, multiplier: 2, max: 5s, jitter: 0}}
@@ -100,4 +119,4 @@ steps:
   - {name: right, participant: gamma, command: Do.v1, after: [root], probe: Ask.v1, compensation: {command: Undo.v1}}
   - {name: look, participant: alpha, command: Do.v1, after: [root], effect: none}
   - {name: join, participant: beta, command: Do.v1, after: [left, right, look], compensation: {command: Undo.v1}}
-`}
+`}}

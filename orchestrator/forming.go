@@ -92,6 +92,9 @@ func (f *forming) decide(w *working, ev saga.Event) (d saga.Decision, err error)
 // take gathers what follows from a decision: the next state, its facts, and what is to be sent.
 func (f *forming) take(w *working, d saga.Decision) {
 	if w.in, w.wake, w.seen = d.Next, d.WakeAt, true; w.in.Revision > w.stored {
+		if act, ok := ev.Body.(saga.Acted); ok && act.To != nil && act.To.Definition.Version == d.Next.Version {
+			w.def = act.To.Definition // later events of the batch are judged by it
+		}
 		w.in.Revision = w.stored + 1 // one transaction is one revision, however many events it holds
 	}
 	w.facts = append(w.facts, d.Facts...)

@@ -1,0 +1,6 @@
+//go:build !race
+
+package allocs
+
+// racing: the race detector is on.
+const racing = false

@@ -55,6 +55,7 @@ const (
 	ActionUnreadable   Kind = "action_unreadable"
 	ActionWithoutSaga  Kind = "action_without_saga"
 	ActionWithoutTrace Kind = "action_without_trace"
+	PayloadLeft        Kind = "payload_left"
 )
 
 // kindInfo is the guarantee that a kind breaks, and what to do next.
@@ -115,6 +116,7 @@ func kinds() map[Kind]kindInfo {
 		ActionUnreadable:   {"S3", actions},
 		ActionWithoutSaga:  {"S3", "restore the saga's rows from a backup"},
 		ActionWithoutTrace: {"S3", report},
+		PayloadLeft:        {"S3", report},
 	}
 }
 

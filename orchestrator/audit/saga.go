@@ -46,6 +46,7 @@ func (c *sagaCheck) run() []finding {
 	if c.history() {
 		c.commands()
 	}
+	c.blanked()
 	c.certificate()
 	return c.found
 }
@@ -116,13 +117,31 @@ func (c *sagaCheck) key() {
 	case owner == nil:
 		c.add(KeyMissing, "nobody has its business key %q", row.Key)
 	case owner.ID == row.ID:
-		if sum := sha256.Sum256(c.in.Input); !bytes.Equal(owner.Hash, sum[:]) {
+		if sum := sha256.Sum256(c.in.Input); c.in.BlankedAt.IsZero() && !bytes.Equal(owner.Hash, sum[:]) {
 			c.add(KeyHash, "what is kept of its input under its business key %q is of another input", row.Key)
 		}
 	case !row.Status.Terminal():
 		c.add(KeyTaken, "it is %s, and its business key %q belongs to %s", row.Status, row.Key, owner.ID)
 	case !owner.CreatedAt.IsZero() && owner.CreatedAt.Before(row.CreatedAt.Add(-time.Minute)):
 		c.add(KeyRegressed, "its business key %q belongs to %s, which is older", row.Key, owner.ID)
+	}
+}
+
+// blanked checks that retention left nothing behind. That the rest still folds is checked as of any saga (S4).
+func (c *sagaCheck) blanked() {
+	if c.in.BlankedAt.IsZero() {
+		return
+	}
+	if !c.in.Status.Terminal() {
+		c.add(PayloadLeft, "its payloads were removed, and it is %s", c.in.Status)
+	}
+	if c.in.Payloads() {
+		c.add(PayloadLeft, "its payloads were removed, and the instance still has some")
+	}
+	for i := range c.facts {
+		if f := &c.facts[i]; f.Payloads() {
+			c.add(PayloadLeft, "its payloads were removed, and fact %d (%s) still has one", f.Seq, f.Type)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	RoleAPI       Role = "api"       // lists, history, definitions
 	RoleDashboard Role = "dashboard" // the same for people
 	RoleAudit     Role = "audit"     // `skald audit`, which reads everything
+	RoleRetention Role = "retention" // Retain
 )
 
 // PoolConfig is a pool of one role. Zero fields take the defaults.

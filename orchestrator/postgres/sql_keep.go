@@ -86,13 +86,14 @@ SELECT min(until) FROM (
 	GROUP BY p.parent
 ) AS t`
 
-	// The partitions of a table that end at or before $2, oldest first.
+	// The partitions of a table that end at or before $2, oldest first. CASE, because names of other tables that are no time may be
+	// read before the join leaves them out.
 	sqlOldPartitions = `
 SELECT c.relname::text
 FROM pg_inherits AS i
 JOIN pg_class AS c ON c.oid = i.inhrelid
 WHERE i.inhparent = ('skald.' || $1::text)::regclass
-	AND to_timestamp(right(c.relname, 8), 'YYYYMMDD') + interval '1 week' <= $2
+	AND CASE WHEN c.relname ~ '_[0-9]{8}$' THEN to_timestamp(right(c.relname, 8), 'YYYYMMDD') + interval '1 week' <= $2 END
 ORDER BY c.relname`
 
 	// Whether a partition is attached, and whether detaching it was begun.

@@ -161,12 +161,21 @@ func (a *API) dryRun(ctx context.Context, req orchestrator.ActRequest) (*answer,
 	if err != nil {
 		return nil, err
 	}
+	out, err := a.preview(ctx, &decision)
+	if err != nil {
+		return nil, err
+	}
+	return &answer{status: http.StatusOK, body: *out}, nil
+}
+
+// preview is what a decision would come to, as far as whoever asks may see it.
+func (a *API) preview(ctx context.Context, decision *saga.Decision) (*client.Preview, error) {
 	def, err := a.definition(ctx, &decision.Next)
 	if err != nil {
 		return nil, err
 	}
 	sight := seeing(requestOf(ctx).principal, def.Redact)
-	out := client.Preview{
+	out := &client.Preview{
 		Changed: decision.Outcome == saga.Applied, Pending: decision.Pending, Why: decision.Why,
 		Next: renderSaga(def, &decision.Next, nil, sight), Facts: []client.Fact{}, Commands: []client.Command{},
 	}
@@ -179,5 +188,5 @@ func (a *API) dryRun(ctx context.Context, req orchestrator.ActRequest) (*answer,
 			Edition: c.Edition, Attempt: c.Attempt, Payload: sight.derived(c.Payload), ExpiresAt: moment(c.ExpiresAt),
 		})
 	}
-	return &answer{status: http.StatusOK, body: out}, nil
+	return out, nil
 }

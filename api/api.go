@@ -139,6 +139,7 @@ func (a *API) registerAll() {
 	a.registerActions()
 	a.registerDefinitions()
 	a.registerHolds()
+	a.registerQuarantine()
 	a.registerOperate()
 	a.registerHealth()
 	a.openAnswers()
@@ -146,7 +147,7 @@ func (a *API) registerAll() {
 
 // openAnswers lets the description of answers allow fields that come later; only requests are closed.
 func (a *API) openAnswers() {
-	requests := []string{"StartRequest", "ActRequest", "ReasonRequest", "HoldRequest"}
+	requests := []string{"StartRequest", "ActRequest", "ReasonRequest", "HoldRequest", "QuarantineRequest", "QuarantineManyRequest", "QuarantineWhich"}
 	for name, schema := range a.huma.OpenAPI().Components.Schemas.Map() {
 		if !slices.Contains(requests, name) && schema.AdditionalProperties == false {
 			schema.AdditionalProperties = nil

@@ -98,9 +98,11 @@ func TestClient_HasEveryRoute(t *testing.T) {
 	holds, err := c.Holds(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []client.Hold{hold}, holds)
-	require.NoError(t, c.EndHold(ctx, hold.ID, "done"))
-	_, err = c.Quarantine(ctx, "", 0)
+	status, err := c.Hold(ctx, hold.ID)
 	require.NoError(t, err)
+	require.Equal(t, hold, status.Hold)
+	require.NoError(t, c.EndHold(ctx, hold.ID, "done", 0))
+	clientQuarantine(ctx, t, c)
 	_, err = c.Stats(ctx)
 	require.NoError(t, err)
 	require.NoError(t, c.Ready(ctx))
@@ -116,6 +118,29 @@ func TestClient_HasEveryRoute(t *testing.T) {
 	}
 	for route := range operations(b) {
 		require.True(t, seen.routes[route], "the client cannot ask for %s", route)
+	}
+}
+
+func clientQuarantine(ctx context.Context, t *testing.T, c *client.Client) {
+	t.Helper()
+	list, err := c.Quarantine(ctx, client.QuarantineFilter{State: client.QuarantineWaiting})
+	require.NoError(t, err)
+	groups, err := c.QuarantineGroups(ctx, client.QuarantineFilter{Reason: "bad_token"})
+	require.NoError(t, err)
+	require.NotEmpty(t, groups)
+	q, err := c.QuarantinedRecord(ctx, list.Items[0].ID)
+	require.NoError(t, err)
+	require.Equal(t, list.Items[0].SHA256, q.SHA256)
+	for _, action := range []client.QuarantineAction{client.QuarantineRedrive, client.QuarantineDiscard} {
+		result, err := c.HandleQuarantined(ctx, q.ID, action, client.QuarantineRequest{Reason: "r"}, client.WithIdempotencyKey("again"))
+		require.NoError(t, err)
+		require.True(t, result.Replayed)
+		result, err = c.HandleQuarantined(ctx, q.ID, action, client.QuarantineRequest{Reason: "r"}, client.WithDryRun())
+		require.NoError(t, err)
+		require.NotNil(t, result.Preview)
+		many, err := c.HandleManyQuarantined(ctx, action, client.QuarantineManyRequest{Filter: client.QuarantineWhich{All: true}, Reason: "r"})
+		require.NoError(t, err)
+		require.Len(t, many.Items, 2)
 	}
 }
 

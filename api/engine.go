@@ -18,7 +18,11 @@ type Engine interface {
 	CheckDefinition(src []byte) error
 	SetDefinitionState(ctx context.Context, tenant, name string, version int, state orchestrator.DefinitionState, by, reason, requestID string) error
 	PutHold(ctx context.Context, h orchestrator.Hold, by, requestID string) (orchestrator.HoldRow, bool, error)
-	EndHold(ctx context.Context, tenant string, id int64, by, reason, requestID string) error
+	EndHold(ctx context.Context, tenant string, id int64, r orchestrator.Release) error
+	HoldStatus(ctx context.Context, tenant string, id int64) (orchestrator.HoldRow, orchestrator.HoldCount, error)
+	HandleQuarantined(ctx context.Context, req orchestrator.QuarantineRequest) (orchestrator.QuarantineResult, error)
+	RehearseQuarantined(ctx context.Context, req orchestrator.QuarantineRequest) (orchestrator.QuarantineResult, *saga.Decision, error)
+	HandleManyQuarantined(ctx context.Context, req orchestrator.QuarantineManyRequest) (orchestrator.QuarantineMany, error)
 	Holds(ctx context.Context, tenant string) ([]orchestrator.HoldRow, error)
 	Reader() orchestrator.Reader
 	Definitions() orchestrator.Definitions

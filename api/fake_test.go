@@ -29,7 +29,11 @@ type fakeEngine struct {
 	states  []orchestrator.DefinitionState
 	created bool
 	holds   []orchestrator.HoldRow
-	holdBy  string
+
+	handled, rehearsed []orchestrator.QuarantineRequest
+	handledMany        []orchestrator.QuarantineManyRequest
+	released           orchestrator.Release
+	counted            orchestrator.HoldCount
 
 	def    *saga.Definition
 	row    orchestrator.DefinitionRow
@@ -105,20 +109,29 @@ func (f *fakeEngine) PutHold(_ context.Context, h orchestrator.Hold, by, _ strin
 			return row, false, nil
 		}
 	}
+	h.Kind, h.By = orchestrator.HoldOperator, by
 	row := orchestrator.HoldRow{ID: int64(len(f.holds) + 1), Hold: h}
 	f.holds = append(f.holds, row)
-	f.holdBy = by
 	return row, true, nil
 }
 
-func (f *fakeEngine) EndHold(_ context.Context, tenant string, id int64, by, _, _ string) error {
+func (f *fakeEngine) EndHold(_ context.Context, tenant string, id int64, r orchestrator.Release) error {
 	for i, row := range f.holds {
 		if row.ID == id && row.Tenant == tenant {
-			f.holds, f.holdBy = slices.Delete(f.holds, i, i+1), by
+			f.holds, f.released = slices.Delete(f.holds, i, i+1), r
 			return nil
 		}
 	}
 	return orchestrator.ErrNotFound
+}
+
+func (f *fakeEngine) HoldStatus(_ context.Context, tenant string, id int64) (orchestrator.HoldRow, orchestrator.HoldCount, error) {
+	for _, row := range f.holds {
+		if row.ID == id && row.Tenant == tenant {
+			return row, f.counted, nil
+		}
+	}
+	return orchestrator.HoldRow{}, orchestrator.HoldCount{}, orchestrator.ErrNotFound
 }
 
 func (f *fakeEngine) Holds(context.Context, string) ([]orchestrator.HoldRow, error) {
@@ -155,8 +168,10 @@ type fakeReader struct {
 	next       saga.ID
 	inexact    bool
 	quarantine []orchestrator.QuarantineEntry
-	stats      orchestrator.Stats
-	looks      int
+
+	quarantineQueries []orchestrator.QuarantineQuery
+	stats             orchestrator.Stats
+	looks             int
 }
 
 func (f *fakeReader) Saga(_ context.Context, tenant string, id saga.ID) (orchestrator.View, error) {
@@ -195,18 +210,6 @@ func (f *fakeReader) Revisions(context.Context, []saga.ID) (map[saga.ID]int64, e
 	defer f.mu.Unlock()
 	f.looks++
 	return map[saga.ID]int64{f.view.Instance.ID: f.view.Instance.Revision}, f.err
-}
-
-func (f *fakeReader) Quarantine(_ context.Context, _ string, before int64, limit int) ([]orchestrator.QuarantineEntry, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var out []orchestrator.QuarantineEntry
-	for _, q := range f.quarantine {
-		if (before == 0 || q.ID < before) && len(out) < limit {
-			out = append(out, q)
-		}
-	}
-	return out, f.err
 }
 
 func (f *fakeReader) Stats(context.Context, string) (orchestrator.Stats, error) {

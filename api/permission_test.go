@@ -39,6 +39,9 @@ func wanted() map[string]Permission {
 		"PUT /v1/definitions/{name}/{version}": PermitDeploy, "POST /v1/definitions/{name}/{version}/activate": PermitDeploy,
 		"POST /v1/definitions/{name}/{version}/retire": PermitDeploy, "POST /v1/definitions:check": PermitRead, "GET /v1/definitions": PermitRead,
 		"GET /v1/definitions/{name}": PermitRead, "GET /v1/definitions/{name}/{version}": PermitRead, "GET /v1/quarantine": PermitRead,
+		"GET /v1/quarantine/groups": PermitRead, "GET /v1/quarantine/{id}": PermitRead,
+		"POST /v1/quarantine/{id}/redrive": PermitOperate, "POST /v1/quarantine/{id}/discard": PermitOperate,
+		"POST /v1/quarantine:redrive": PermitOperate, "POST /v1/quarantine:discard": PermitOperate,
 		"GET /v1/stats": PermitRead, "GET /v1/holds": PermitRead, "POST /v1/holds": PermitOperate, "DELETE /v1/holds/{id}": PermitOperate, "GET /healthz": Public, "GET /readyz": Public,
 	}
 	for _, action := range saga.Actions() {
@@ -90,6 +93,7 @@ func TestPermissions_Matrix(t *testing.T) {
 	fill := strings.NewReplacer("{id}", b.engine.started.ID.String(), "{name}", "order-placement", "{version}", "1")
 	for route, want := range wanted() {
 		method, path, _ := strings.Cut(route, " ")
+		path = strings.Replace(path, "/v1/quarantine/{id}", "/v1/quarantine/9", 1)
 		path = strings.Replace(path, "/v1/holds/{id}", "/v1/holds/7?reason=r", 1)
 		e := exchange{method: method, path: fill.Replace(path), body: map[bool]string{true: "{"}[method != "GET"]}
 		if path == "/v1/sagas/{id}/events" {

@@ -16,6 +16,7 @@ const (
 	PermitPayloads Permission = "payloads" // the redacted parts too, and quarantined records
 	PermitStart    Permission = "start"    // sagas
 	PermitOperate  Permission = "operate"  // cancel, retry, complete, ...
+	PermitVouch    Permission = "vouch"    // redrive a quarantined reply whose token nobody can check, by one's own word
 	PermitDeploy   Permission = "deploy"   // definitions
 	PermitAdmin    Permission = "admin"    // what touches every tenant
 )
@@ -52,7 +53,7 @@ func (r Role) Permissions() []Permission {
 	case RoleDeployer:
 		return []Permission{PermitRead, PermitDeploy}
 	case RoleAdmin:
-		return []Permission{PermitRead, PermitPayloads, PermitStart, PermitOperate, PermitDeploy, PermitAdmin}
+		return []Permission{PermitRead, PermitPayloads, PermitStart, PermitOperate, PermitVouch, PermitDeploy, PermitAdmin}
 	}
 	return nil
 }

@@ -87,6 +87,7 @@ func problemOf(err error) *problem {
 		input    *orchestrator.InputError
 		large    *orchestrator.TooLargeError
 		inUse    *orchestrator.KeyInUseError
+		kept     *orchestrator.QuarantineRefusedError
 		overload *orchestrator.OverloadedError
 		topics   *orchestrator.TopicMissingError
 		wrong    *definition.Problems
@@ -99,6 +100,10 @@ func problemOf(err error) *problem {
 		for _, action := range refused.Possible {
 			p.Possible = append(p.Possible, string(action))
 		}
+		return p
+	case errors.As(err, &kept):
+		p := newProblem(http.StatusConflict, kept.Code, kept.Message)
+		p.Possible = kept.Possible
 		return p
 	case errors.As(err, &input):
 		p := invalid()

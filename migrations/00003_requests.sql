@@ -44,9 +44,20 @@ CREATE TABLE skald.holds (
 	name    text        NOT NULL, -- of the definition or the participant
 	version integer     NOT NULL, -- of a definition; 0: every version
 	from_at timestamptz NOT NULL DEFAULT skald.clock(),
-	to_at   timestamptz,          -- NULL: in force
-	reason  text        NOT NULL
+	to_at   timestamptz,          -- when it was ended; NULL: it was not
+	reason  text        NOT NULL,
+	kind     text       NOT NULL CHECK (kind IN ('operator', 'breaker')),
+	set_by   text       NOT NULL,
+	ended_by text       NOT NULL DEFAULT '', -- '': nobody yet
+	spread   bigint     NOT NULL DEFAULT 0,  -- microseconds from to_at on, over which sagas are let go in an order of their own
+	rest_at  timestamptz,                    -- when the rest of them was let go at once; NULL: it was not
+	quiet_at timestamptz,                    -- when nothing was in flight under it any more; NULL: not yet
+	try_from timestamptz,                    -- of a breaker: from when a growing share of sagas is let through; NULL: never
+	try_for  bigint     NOT NULL DEFAULT 0,  -- microseconds after which all are
+	trips    integer    NOT NULL DEFAULT 0   -- of a breaker: how often it has opened in this outage
 );
+-- However many replicas open a breaker, it is one hold.
+CREATE UNIQUE INDEX holds_breaker ON skald.holds (tenant, name) WHERE kind = 'breaker' AND to_at IS NULL;
 
 CREATE TABLE skald.quarantine (
 	id            bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -61,13 +72,26 @@ CREATE TABLE skald.quarantine (
 	record_at     timestamptz NOT NULL,
 	key           bytea,                -- these three NULL: none, or beyond the quota
 	value         bytea,
-	headers       bytea,
+	headers       bytea,                -- never NULL where the bytes were kept
 	sha256        bytea       NOT NULL, -- of the value
 	bytes         integer     NOT NULL, -- of the value
+	token_sha256  bytea,                -- of the token, which is redacted in the headers; NULL: there was none
+	fingerprint   text        NOT NULL, -- of the cause
+	-- What was done about it last.
+	state         text        NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'redriven', 'discarded')),
+	outcome       text        NOT NULL DEFAULT '',
+	why           text        NOT NULL DEFAULT '',
+	handled_by    text        NOT NULL DEFAULT '',
+	handled_for   text        NOT NULL DEFAULT '', -- the operator's reason
+	handled_at    timestamptz,
+	redrives      integer     NOT NULL DEFAULT 0,
+	vouched       boolean     NOT NULL DEFAULT false,
+	attempt       uuid,                 -- of the request that handled it
 	-- A record is read again when its offset was not committed in time. The time tells a topic that was made anew.
 	UNIQUE (topic, partition, record_offset, record_at)
 );
 CREATE INDEX quarantine_list ON skald.quarantine (tenant, id);
+CREATE INDEX quarantine_waiting ON skald.quarantine (tenant, fingerprint, id) WHERE state = 'waiting';
 
 CREATE TABLE skald.quarantine_quota (
 	hour  timestamptz NOT NULL PRIMARY KEY,

@@ -31,6 +31,7 @@ type committer struct {
 	timers   *timers
 	health   *health
 	mark     func([]Delivery)
+	breakers *breakers
 	later    []*item // rows that somebody had locked
 }
 
@@ -157,11 +158,15 @@ func (c *committer) bisect(ctx context.Context, items []*item, err error) {
 // poisoned deals with an event that fails alone: it suspends its saga, quarantines its record, or refuses its request (L5).
 func (c *committer) poisoned(ctx context.Context, it *item, cause error) {
 	c.log.ErrorContext(ctx, "an event cannot be stored", "saga_id", it.id, "event", fmt.Sprintf("%T", it.event.Body), "error", cause)
+	if it.handling != nil && it.handling.delivery != nil && it.tries == 0 {
+		c.process(ctx, []*item{it.unstorable(cause)})
+		return
+	}
 	it.fail(&InputError{Message: "the database refuses the content", Fields: []FieldError{{Path: "", Message: cause.Error()}}})
 	if it.tries > 0 && it.delivery != nil { // not even its quarantine row can be stored: the partition moves on (L5)
 		c.mark([]Delivery{*it.delivery})
 	}
-	if it.start != nil || it.act != nil || it.tries > 0 { // a request has its answer, and its saga goes on
+	if it.start != nil || it.act != nil || it.handling != nil || it.tries > 0 { // a request has its answer, and its saga goes on
 		return
 	}
 	broken := &item{id: it.id, tries: 1, event: it.event, delivery: it.delivery, settled: it.settled}

@@ -17,8 +17,10 @@ type Config struct {
 	Reader      Reader
 	Definitions Definitions
 	Holds       Holds
+	Operations  Operations // nil: there are no operations over many sagas
 	Broker      Broker
 	Encoder     Encoder
+	Decoder     Decoder      // nil: quarantined records cannot be redriven
 	Topics      Topics       // nil: topics are not provisioned or checked
 	Logger      *slog.Logger // nil: slog.Default
 	Observer    Observer     // nil: nobody looks
@@ -31,6 +33,9 @@ type Config struct {
 	SweepEvery    time.Duration // 0: 2 s
 	SweepLimit    int           // sagas of one sweep; 0: 1,000
 	KeepEvery     time.Duration // 0: 1 h
+	OperateEvery  time.Duration // how often a replica looks for operations while there are none; 0: 1 s
+	WatchEvery    time.Duration // how often holds and breakers are looked after; 0: never
+	Breaker       Breaker       // zero: participants are held by operators alone
 	WakeGrid      time.Duration // what stored wake times are rounded up to; 0: Grid. Less makes more index entries, for tests
 	RetryIn       time.Duration // how long the committing replica alone may publish a batch; 0: 8 s
 	TakeAgain     time.Duration // when a row that a sweep has taken may be taken again; 0: 10 s
@@ -52,6 +57,8 @@ type Observer interface {
 	Published(records, unknown, refused int, took time.Duration)
 	// Refused is called when intake turns somebody away (L7).
 	Refused(why string)
+	// Breaker is called after this replica opened, re-opened or closed a participant's breaker.
+	Breaker(participant string, change BreakerChange)
 }
 
 // BatchStats says what one transaction did.
@@ -107,8 +114,8 @@ type ActRequest struct {
 	Tenant         string
 	ID             saga.ID
 	Act            saga.Acted
-	IfRevision     int64 // 0: whatever it is; else ErrRevision where it differs
 	EachStep       bool  // retry, waive: every step that it can be about, and Act names none
+	IfRevision     int64 // 0: whatever it is; else ErrRevision where it differs
 	RequestID      string
 	IdempotencyKey string
 }

@@ -33,6 +33,7 @@ func onGrid(t time.Time, grid time.Duration) time.Time {
 
 // working is one saga within a batch that is being formed.
 type working struct {
+	id     saga.ID
 	def    *saga.Definition
 	tenant string
 	in     saga.Instance
@@ -55,17 +56,20 @@ type forming struct {
 	jitter   func() float64
 	sagas    map[saga.ID]*working
 	order    []saga.ID
-	answers  []func()   // once committed
-	marks    []Delivery // once committed
-	settled  []Settled  // what events took out of the outbox
-	later    []*item    // for the next batch, once committed
+	answers  []func()                     // once committed
+	marks    []Delivery                   // once committed
+	settled  []Settled                    // what events took out of the outbox
+	later    []*item                      // for the next batch, once committed
+	handled  map[int64]QuarantineHandling // of locked records, as earlier items of the batch left them
+	counting bool                         // somebody wants seen
+	seen     []sighting                   // of participants; once committed
 	ignored  int
 	rejected int
 }
 
 // decide judges an event and gathers what follows. A panic becomes a broken invariant: it stops that saga alone (L5).
 func (f *forming) decide(w *working, ev saga.Event) (d saga.Decision, err error) {
-	ev.Env = saga.Env{At: f.at, Jitter: f.jitter(), Holds: HoldsFor(f.holds, w.tenant, w.def), Sent: f.sentOf(w), Batch: f.batch.ID, Index: len(f.batch.Outbox)}
+	ev.Env = saga.Env{At: f.at, Jitter: f.jitter(), Holds: HoldsFor(f.holds, w.tenant, w.id, w.def), Sent: f.sentOf(w), Batch: f.batch.ID, Index: len(f.batch.Outbox)}
 	func() {
 		defer func() {
 			if p := recover(); p != nil {
@@ -84,7 +88,13 @@ func (f *forming) decide(w *working, ev saga.Event) (d saga.Decision, err error)
 		d, err = saga.Decide(w.def, w.in, ev)
 	}()
 	if err == nil {
+		if f.counting {
+			f.seen = append(f.seen, sightings(w.def, &w.in, &d.Next, ev.Body, d.Outcome)...)
+		}
 		f.take(w, d)
+		if act, ok := ev.Body.(saga.Acted); ok && act.To != nil && act.To.Definition.Version == d.Next.Version {
+			w.def = act.To.Definition // later events of the batch are judged by it
+		}
 	}
 	return d, err
 }
@@ -92,9 +102,6 @@ func (f *forming) decide(w *working, ev saga.Event) (d saga.Decision, err error)
 // take gathers what follows from a decision: the next state, its facts, and what is to be sent.
 func (f *forming) take(w *working, d saga.Decision) {
 	if w.in, w.wake, w.seen = d.Next, d.WakeAt, true; w.in.Revision > w.stored {
-		if act, ok := ev.Body.(saga.Acted); ok && act.To != nil && act.To.Definition.Version == d.Next.Version {
-			w.def = act.To.Definition // later events of the batch are judged by it
-		}
 		w.in.Revision = w.stored + 1 // one transaction is one revision, however many events it holds
 	}
 	w.facts = append(w.facts, d.Facts...)
@@ -133,7 +140,7 @@ func (f *forming) sentOf(w *working) []saga.Sent {
 
 // begin adds a saga to the batch.
 func (f *forming) begin(id saga.ID, tenant string, def *saga.Definition) *working {
-	w := &working{def: def, tenant: tenant}
+	w := &working{id: id, def: def, tenant: tenant}
 	f.sagas[id] = w
 	f.order = append(f.order, id)
 	return w
@@ -155,39 +162,14 @@ func (f *forming) close() {
 			continue
 		}
 		w.in.Revision = w.stored + 1
-		env := saga.Env{At: f.at, Holds: HoldsFor(f.holds, w.tenant, w.def)}
+		env := saga.Env{At: f.at, Holds: HoldsFor(f.holds, w.tenant, w.id, w.def)}
 		f.batch.Writes = append(f.batch.Writes, Write{Next: w.in, WakeAt: wake, Facts: w.facts, Blocked: saga.Blocked(w.def, w.in, env)})
 	}
 }
 
 func (f *forming) empty() bool {
 	b := &f.batch
-	return len(b.Writes)+len(b.Outbox)+len(b.Settled)+len(b.Rekeys)+len(b.Answers)+len(b.Audit)+len(b.Quarantine) == 0
-}
-
-// HoldsFor are the holds that concern a tenant's sagas of a definition; those on other participants are left out.
-func HoldsFor(holds []Hold, tenant string, def *saga.Definition) []saga.Hold {
-	var out []saga.Hold
-	for _, h := range holds {
-		if h.Tenant != tenant && h.Scope != HoldAll {
-			continue
-		}
-		s := saga.Hold{From: h.From, To: h.To, Reason: h.Reason}
-		switch h.Scope {
-		case HoldSagaType:
-			if h.Name != def.Name || h.Version != 0 && h.Version != def.Version {
-				continue
-			}
-		case HoldParticipant:
-			if !slices.ContainsFunc(def.Steps, func(st saga.Step) bool { return st.Participant == h.Name }) {
-				continue
-			}
-			s.Participant = h.Name
-		case HoldTenant, HoldAll:
-		}
-		out = append(out, s)
-	}
-	return out
+	return len(b.Writes)+len(b.Outbox)+len(b.Settled)+len(b.Rekeys)+len(b.Answers)+len(b.Audit)+len(b.Quarantine)+len(b.Handled) == 0
 }
 
 func (f *forming) quarantine(d *Delivery, reason, message string) {

@@ -16,6 +16,7 @@ type item struct {
 	hash     [32]byte         // of a start's or an action's request
 	act      *ActRequest      // of an action
 	delivery *Delivery        // of a reply
+	handling *handling        // of a wish about a quarantined record
 	settled  *Settled         // of a refused record: leaves the outbox with this event; nil: nothing does
 	revision int64            // of a precise timer: it is dropped where the saga has moved on; 0: whatever it is
 	tries    int
@@ -28,9 +29,13 @@ type answer struct {
 	Acted    *Acted             `json:"acted,omitempty"`
 	Refused  *saga.RefusedError `json:"refused,omitempty"`
 	KeyInUse *KeyInUseError     `json:"key_in_use,omitempty"`
-	NotFound bool               `json:"not_found,omitempty"`
-	Revision bool               `json:"revision,omitempty"`
-	err      error
+	// Of quarantined records: what came of one, why one is refused, and which a request about many is about.
+	Handled   *QuarantineResult       `json:"handled,omitempty"`
+	Unhandled *QuarantineRefusedError `json:"unhandled,omitempty"`
+	Chosen    *chosen                 `json:"chosen,omitempty"`
+	NotFound  bool                    `json:"not_found,omitempty"`
+	Revision  bool                    `json:"revision,omitempty"`
+	err       error
 }
 
 func (a answer) failure() error {
@@ -41,6 +46,8 @@ func (a answer) failure() error {
 		return a.Refused
 	case a.KeyInUse != nil:
 		return a.KeyInUse
+	case a.Unhandled != nil:
+		return a.Unhandled
 	case a.NotFound:
 		return ErrNotFound
 	case a.Revision:
@@ -64,6 +71,8 @@ func (it *item) size() int {
 		return 4 * len(it.start.Input) // the instance, the fact, and the command in the outbox
 	case it.delivery != nil:
 		return 3 * len(it.delivery.Reply.Value)
+	case it.handling != nil && it.handling.delivery != nil:
+		return 3 * len(it.handling.delivery.Reply.Value)
 	}
 	return 0
 }
@@ -81,6 +90,9 @@ func (it *item) claims() []Claim {
 		}
 	case it.act != nil && it.act.IdempotencyKey != "":
 		out = append(out, Claim{Kind: ClaimIdempotencyKey, Tenant: it.act.Tenant, Key: it.act.IdempotencyKey, ID: it.id, Hash: it.hash})
+	case it.handling != nil && it.handling.req.IdempotencyKey != "":
+		req := &it.handling.req
+		out = append(out, Claim{Kind: ClaimIdempotencyKey, Tenant: req.Tenant, Key: req.IdempotencyKey, ID: it.id, Hash: it.hash})
 	}
 	return out
 }

@@ -23,6 +23,9 @@ func (c *committer) apply(ctx context.Context, tx Tx, f *forming, it *item, clai
 	if it.start != nil {
 		return c.applyStart(ctx, tx, f, it, claims)
 	}
+	if it.handling != nil {
+		return c.applyHandling(ctx, tx, f, it)
+	}
 	w, state, err := c.working(ctx, tx, f, it.id)
 	switch {
 	case errors.Is(err, ErrUnknownSagaType):
@@ -84,6 +87,12 @@ func kept(key string, body json.RawMessage) (a answer) {
 	}
 	if a.Acted != nil {
 		a.Acted.Replayed = true
+	}
+	if a.Handled != nil {
+		a.Handled.Replayed = true
+	}
+	if a.Chosen != nil {
+		a.Chosen.replayed = true
 	}
 	return a
 }

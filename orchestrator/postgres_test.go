@@ -174,7 +174,7 @@ func TestPostgres_ContentThatIsRefused(t *testing.T) {
 	offsets := b.broker.send(poison)
 	await(t, "it is dealt with", func() bool { return b.broker.marks()[offsets[0]] == 1 })
 	status := b.saga(t, id).Steps[0].Status
-	list, err := b.store.Quarantine(t.Context(), tenant, 0, 10)
+	list, err := b.store.Quarantine(t.Context(), orchestrator.QuarantineQuery{Tenant: tenant, Limit: 10})
 	require.NoError(t, err)
 	require.True(t, status == saga.Succeeded && len(list) == 0 || status == saga.InFlight && len(list) == 1, "applied or quarantined: %s, %v", status, list)
 }

@@ -19,8 +19,7 @@ type Reader interface {
 	History(ctx context.Context, tenant string, id saga.ID, after int64, limit int) ([]HistoryEntry, error)
 	// Revisions answers the revisions of the given sagas; those that do not exist are left out.
 	Revisions(ctx context.Context, ids []saga.ID) (map[saga.ID]int64, error)
-	// Quarantine lists quarantined records, newest first; before 0 starts at the newest.
-	Quarantine(ctx context.Context, tenant string, before int64, limit int) ([]QuarantineEntry, error)
+	QuarantineReader
 	// Stats counts live sagas.
 	Stats(ctx context.Context, tenant string) (Stats, error)
 	// OutboxDepth is how many rows wait to be published; counting stops at atMost.
@@ -73,15 +72,6 @@ type Receipt struct {
 	At        time.Time `json:"at"`
 }
 
-// QuarantineEntry is one quarantined record as stored.
-type QuarantineEntry struct {
-	ID int64
-	At time.Time
-	Quarantined
-	SHA256 [32]byte // of the value, also where the quota left its bytes out
-	Bytes  int      // of the value as it came
-}
-
 // Stats are counts of live sagas.
 type Stats struct {
 	Live          int64
@@ -89,7 +79,7 @@ type Stats struct {
 	ByCause       map[saga.Cause]int64
 	ByDefinition  map[string]int64
 	WithAttention int64
-	Quarantined   int64
+	Quarantined   int64 // records that wait for a person
 }
 
 // Definitions keeps what sagas are made of. It is safe for concurrent use.

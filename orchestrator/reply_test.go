@@ -42,7 +42,7 @@ func TestReply_ThatNobodyAskedForIsQuarantined(t *testing.T) {
 			if wrong.Tenant != tenant {
 				reader = wrong.Tenant
 			}
-			list, err := b.memory.Quarantine(t.Context(), reader, 0, 10)
+			list, err := b.memory.Quarantine(t.Context(), orchestrator.QuarantineQuery{Tenant: reader, Limit: 10})
 			require.NoError(t, err)
 			require.Len(t, list, 1)
 			require.Equal(t, c.reason, list[0].Reason)

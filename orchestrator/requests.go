@@ -45,6 +45,8 @@ func (c *committer) reply(f *forming, it *item, a answer) {
 		f.keep(it.start.Tenant, it.start.IdempotencyKey, a)
 	case it.act != nil:
 		f.keep(it.act.Tenant, it.act.IdempotencyKey, a)
+	case it.handling != nil:
+		f.keep(it.handling.req.Tenant, it.handling.req.IdempotencyKey, a)
 	}
 	f.answers = append(f.answers, func() { it.answer(a) })
 }
@@ -128,5 +130,5 @@ func (c *committer) applyAct(ctx context.Context, f *forming, w *working, it *it
 		Target: req.Act.Step, Reason: req.Act.Reason, RequestID: req.RequestID, Before: before, After: w.in.Revision,
 	})
 	c.reply(f, it, answer{Acted: &Acted{ID: req.ID, Status: w.in.Status, Revision: w.in.Revision, Pending: d.Pending, Changed: d.Outcome == saga.Applied, Why: d.Why}})
-}
 	return nil
+}

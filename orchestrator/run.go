@@ -101,10 +101,11 @@ func Assemble(cfg Config, ports Ports) *Engine {
 		registry: newRegistry(cfg.Definitions, ports), around: &around{store: cfg.Store, clock: clock},
 	}
 	pending := &acks{}
+	brk := &breakers{cfg: cfg.Breaker, holds: cfg.Holds, clock: clock, observer: cfg.Observer, log: cfg.Logger, windows: map[participantKey]*window{}}
 	timers := newTimers(clock, ports.Signal(), intake)
 	e.committer = &committer{
 		cfg: &e.cfg, store: cfg.Store, encoder: cfg.Encoder, log: cfg.Logger, observer: cfg.Observer, clock: clock, random: random,
-		registry: e.registry, intake: intake, outgoing: out, acks: pending, timers: timers, health: e.health, mark: cfg.Broker.Mark,
+		registry: e.registry, intake: intake, outgoing: out, acks: pending, timers: timers, health: e.health, mark: cfg.Broker.Mark, breakers: brk,
 	}
 	e.relay = &relay{limit: cfg.RetryIn, broker: cfg.Broker, queue: out, intake: intake, acks: pending, clock: clock, observer: cfg.Observer, health: e.health, log: cfg.Logger}
 	e.workers = []worker{
@@ -112,6 +113,14 @@ func Assemble(cfg Config, ports Ports) *Engine {
 		&sweeper{cfg: &e.cfg, store: cfg.Store, reader: cfg.Reader, intake: intake, outgoing: out, clock: clock, health: e.health, log: cfg.Logger},
 		&keeper{cfg: &e.cfg, store: cfg.Store, clock: clock, health: e.health, log: cfg.Logger},
 		timers,
+	}
+	if cfg.Operations != nil {
+		e.workers = append(e.workers, &operator{
+			every: cfg.OperateEvery, queue: cfg.Operations, reader: cfg.Reader, offer: e.OfferAct, clock: clock, signal: ports.Signal(), log: cfg.Logger,
+		})
+	}
+	if cfg.WatchEvery > 0 {
+		e.workers = append(e.workers, &watcher{engine: e, breakers: brk, every: cfg.WatchEvery, clock: clock, log: cfg.Logger})
 	}
 	return e
 }
@@ -135,6 +144,7 @@ func (c *Config) setDefaults() {
 	}
 	span(&c.SweepEvery, 2*time.Second)
 	span(&c.KeepEvery, time.Hour)
+	span(&c.OperateEvery, time.Second)
 	span(&c.WakeGrid, Grid)
 	span(&c.RetryIn, 8*time.Second)
 	span(&c.TakeAgain, 10*time.Second)
@@ -194,6 +204,15 @@ func (e *Engine) Definitions() Definitions { return e.cfg.Definitions }
 
 // submit hands an item to the committer and waits for its answer.
 func (e *Engine) submit(ctx context.Context, it *item) (answer, error) {
+	wait, err := e.begin(it)
+	if err != nil {
+		return answer{}, err
+	}
+	return wait(ctx)
+}
+
+// begin hands an item to the committer; wait waits for its answer.
+func (e *Engine) begin(it *item) (wait func(ctx context.Context) (answer, error), err error) {
 	answered := make(chan answer, 1)
 	it.done = func(a answer) {
 		select {
@@ -202,14 +221,16 @@ func (e *Engine) submit(ctx context.Context, it *item) (answer, error) {
 		}
 	}
 	if err := e.offer(it); err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	select {
-	case a := <-answered:
-		return a, a.failure()
-	case <-ctx.Done():
-		return answer{}, ctx.Err()
-	}
+	return func(ctx context.Context) (answer, error) {
+		select {
+		case a := <-answered:
+			return a, a.failure()
+		case <-ctx.Done():
+			return answer{}, ctx.Err()
+		}
+	}, nil
 }
 
 // channelSignal is a Signal between goroutines.
@@ -257,3 +278,4 @@ type nobody struct{}
 func (nobody) Committed(BatchStats, []saga.Instance)  {}
 func (nobody) Published(int, int, int, time.Duration) {}
 func (nobody) Refused(string)                         {}
+func (nobody) Breaker(string, BreakerChange)          {}

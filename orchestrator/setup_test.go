@@ -97,9 +97,10 @@ func config(t *testing.T, store orchestrator.Store, reader orchestrator.Reader, 
 	t.Helper()
 	keys, err := wire.NewKeyring(wire.Key{ID: "k1", Secret: []byte("0123456789abcdef0123456789abcdef")})
 	require.NoError(t, err)
+	codec := kafka.NewCodec(wire.Topics{}, "test", keys)
 	return orchestrator.Config{
 		Store: store, Reader: reader, Definitions: definitions, Holds: definitions, Broker: broker,
-		Encoder: kafka.NewCodec(wire.Topics{}, "test", keys), Logger: slog.New(slog.NewTextHandler(logWriter{t}, nil)),
+		Encoder: codec, Decoder: codec, Logger: slog.New(slog.NewTextHandler(logWriter{t}, nil)),
 	}
 }
 
@@ -205,7 +206,7 @@ func (b *testBundle) facts(id saga.ID) (types []saga.FactType) {
 
 func (b *testBundle) quarantined() []orchestrator.QuarantineEntry {
 	b.t.Helper()
-	list, err := b.memory.Quarantine(b.t.Context(), tenant, 0, 100)
+	list, err := b.memory.Quarantine(b.t.Context(), orchestrator.QuarantineQuery{Tenant: tenant, Limit: 100})
 	require.NoError(b.t, err)
 	return list
 }

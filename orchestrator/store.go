@@ -54,6 +54,9 @@ type Tx interface {
 	Holds() []Hold
 	// Load locks and loads further sagas; ids sorted, without duplicates. An id that is loaded already is not loaded again.
 	Load(ctx context.Context, ids []saga.ID) error
+	// LockQuarantined locks quarantined records and answers what was done about them so far. Those that somebody else has locked
+	// are left out, and so are those that are not there.
+	LockQuarantined(ctx context.Context, ids []int64) (map[int64]QuarantineHandling, error)
 	// Commit writes the batch and commits, in one round trip. It ignores that ctx is cancelled. nil: committed. An error that
 	// is ErrUnknown: perhaps; ask Committed. Any other: nothing was written.
 	Commit(ctx context.Context, batch Batch) error
@@ -123,6 +126,7 @@ type Batch struct {
 	Answers    []Answer
 	Audit      []Audit
 	Quarantine []Quarantined
+	Handled    []QuarantineHandled // each record at most once
 }
 
 // Write stores a saga. A new one (Revision 1) is inserted, else the row is expected to have Next.Revision-1 (S17).
@@ -227,6 +231,9 @@ type Quarantined struct {
 	Headers   []Header
 	Saga      saga.ID // zero: not known
 	Tenant    string  // empty: not known
+	// TokenSHA256 is the hash of the token, which is not kept; nil: there was none. Tokens hold 256 bits that cannot be guessed, so
+	// it gives nothing away, and shows later whether the token was the right one.
+	TokenSHA256 []byte
 }
 
 // Hold is a stop set from outside a saga.
@@ -236,9 +243,30 @@ type Hold struct {
 	Name    string // of the definition or the participant; empty for tenant and all
 	Version int    // of a definition; 0: every version
 	From    time.Time
-	To      time.Time // zero: in force
+	To      time.Time // when somebody ended it; zero: nobody has
 	Reason  string
+	Kind    HoldKind // empty: operator
+	By      string   // who set it
+	EndedBy string   // empty: nobody yet
+	// Spread is of a hold that was ended: sagas are let go over this time from To on, in an order of their own; 0: all at To.
+	Spread time.Duration
+	RestAt time.Time // when those that still waited for the Spread were let go all at once; zero: they were not
+	// QuietAt is when it was first seen that no command was in flight under it any more; zero: not yet.
+	QuietAt time.Time
+	// Of a breaker: from TryFrom on, a growing share of sagas is let through to try the participant, and after TryFor all are.
+	TryFrom time.Time // zero: it holds until somebody ends it
+	TryFor  time.Duration
+	Trips   int // how often it has opened in this outage; the first is 1
 }
+
+// HoldKind says who judges how long a hold lasts.
+type HoldKind string
+
+// The kinds of holds.
+const (
+	HoldOperator HoldKind = "operator" // a person, who ends it too
+	HoldBreaker  HoldKind = "breaker"  // the engine: a participant answers too little, or fails too often
+)
 
 // HoldScope says what a hold stops.
 type HoldScope string

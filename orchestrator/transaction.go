@@ -23,6 +23,9 @@ func (c *committer) commit(ctx context.Context, items []*item) error {
 	defer tx.Rollback(ctx)
 	f := c.form(tx)
 	f.later = postponed
+	if err := f.lockHandled(ctx, tx, items); err != nil {
+		return err
+	}
 	for _, it := range items {
 		if err := c.apply(ctx, tx, f, it, claims); err != nil {
 			return err
@@ -59,7 +62,7 @@ func (c *committer) need(items []*item) (now, postponed []*item, need Need, clai
 			claimed[cl.key()] = true
 		}
 		need.Claims = append(need.Claims, own...)
-		if it.start == nil {
+		if it.start == nil && !it.id.IsZero() {
 			need.Sagas = append(need.Sagas, it.id)
 		}
 		now = append(now, it)
@@ -83,6 +86,7 @@ func (c *committer) form(tx Tx) *forming {
 	return &forming{
 		batch: Batch{ID: id, RetryIn: c.cfg.RetryIn}, at: at, holds: tx.Holds(), encoder: c.encoder, log: c.log,
 		grid: c.cfg.WakeGrid, jitter: func() float64 { return float64(c.random.Uint64()>>11) / (1 << 53) }, sagas: map[saga.ID]*working{},
+		counting: c.breakers.cfg.Window > 0,
 	}
 }
 
@@ -137,6 +141,7 @@ func (c *committer) after(ctx context.Context, f *forming, events int, took time
 			c.timers.set(id, w.in.Revision, w.wake.Sub(f.at), !w.wake.IsZero())
 		}
 	}
+	c.breakers.saw(f.seen)
 	for _, answer := range f.answers {
 		answer()
 	}

@@ -130,9 +130,11 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 	if err != nil {
 		return nil, err
 	}
+	codec := kafka.NewCodec(kcfg.Topics, kcfg.Cluster, kcfg.Keys)
 	engine := orchestrator.Config{
 		Store: store, Reader: store, Definitions: store, Holds: store, Broker: r.broker,
-		Encoder:       kafka.NewCodec(kcfg.Topics, kcfg.Cluster, kcfg.Keys),
+		Encoder:       codec,
+		Decoder:       codec,
 		Topics:        &provisioner{admin: r.admin, topics: topicsOf(cfg), create: cfg.Topics.Create},
 		Logger:        s.log,
 		Observer:      api.Observers(hub, metrics),
@@ -144,6 +146,8 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 		SweepEvery:    cfg.Sweep.Interval,
 		SweepLimit:    cfg.Sweep.Limit,
 		DrainLimit:    cfg.DrainLimit,
+		WatchEvery:    time.Second,
+		Breaker:       breakerOf(&cfg.Breaker),
 	}
 	s.crash.engine(&engine)
 	if r.engine, err = orchestrator.New(engine); err != nil {
@@ -239,5 +243,15 @@ func (r *replica) close(ctx context.Context) {
 	}
 	for _, pool := range r.pools {
 		pool.Close()
+	}
+}
+
+// breakerOf is when the engine holds participants by itself.
+func breakerOf(c *configs.Breaker) orchestrator.Breaker {
+	if !c.Enabled {
+		return orchestrator.Breaker{}
+	}
+	return orchestrator.Breaker{
+		Window: c.Window, Answers: c.Answers, Sagas: c.Sagas, Share: float64(c.Percent) / 100, Pause: c.Pause, PauseMax: c.PauseMax, Try: c.Try,
 	}
 }

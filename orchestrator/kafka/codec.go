@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,7 +33,10 @@ type Codec struct {
 	source string
 }
 
-var _ orchestrator.Encoder = (*Codec)(nil)
+var (
+	_ orchestrator.Encoder = (*Codec)(nil)
+	_ orchestrator.Decoder = (*Codec)(nil)
+)
 
 // NewCodec returns a codec for the installation's topics that signs and verifies with keys; its records come from
 // /skald/<cluster>.
@@ -146,7 +150,8 @@ func (c *Codec) Decode(msg *sarama.ConsumerMessage) orchestrator.Delivery {
 		record.Headers[i] = wire.Header{Key: key, Value: h.Value}
 		raw.Headers[i] = orchestrator.Header{Key: key, Value: h.Value}
 		if key == wire.HeaderSagaToken {
-			raw.Headers[i].Value = []byte(tokenRedacted)
+			sum := sha256.Sum256(h.Value)
+			raw.Headers[i].Value, raw.TokenSHA256 = []byte(tokenRedacted), sum[:]
 		}
 	}
 	reply, err := wire.DecodeReply(record)

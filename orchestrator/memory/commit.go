@@ -54,6 +54,7 @@ func (t *tx) Commit(_ context.Context, batch orchestrator.Batch) error {
 		s.chainLocked(a)
 	}
 	s.quarantineLocked(batch.Quarantine)
+	s.handleLocked(batch.Handled)
 	return nil
 }
 
@@ -97,6 +98,9 @@ func (t *tx) prepareLocked(batch *orchestrator.Batch) (p prepared, err error) {
 			return p, err
 		}
 		p.audit = append(p.audit, a)
+	}
+	if err := t.checkHandledLocked(batch.Handled); err != nil {
+		return p, err
 	}
 	return p, checkQuarantine(batch.Quarantine)
 }

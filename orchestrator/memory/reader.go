@@ -156,7 +156,7 @@ func (s *Store) Stats(_ context.Context, tenant string) (orchestrator.Stats, err
 		}
 	}
 	for i := range s.quarantine {
-		if s.quarantine[i].seenBy(tenant) {
+		if row := &s.quarantine[i]; row.seenBy(tenant) && row.Handling.State == orchestrator.QuarantineWaiting {
 			stats.Quarantined++
 		}
 	}

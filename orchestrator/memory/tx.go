@@ -24,6 +24,8 @@ type tx struct {
 	rows    map[saga.ID]orchestrator.Row
 	holds   []orchestrator.Hold
 	over    bool
+
+	quarantined []int64 // records that are locked
 }
 
 // Begin implements orchestrator.Store.
@@ -150,6 +152,10 @@ func (t *tx) Rollback(context.Context) {
 
 func (t *tx) endLocked() {
 	t.over = true
+	for _, id := range t.quarantined {
+		t.store.quarantineRowLocked(id).lock = nil
+	}
+	t.quarantined = nil
 	for id := range t.rows {
 		if t.store.locks[id] == t {
 			delete(t.store.locks, id)

@@ -117,14 +117,16 @@ WITH quota AS (
 ), offered AS (
 	SELECT u.*, quota.before + sum(u.size) OVER (ORDER BY u.ord) <= $15 AS kept
 	FROM quota, unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bigint[],
-		$8::timestamptz[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::integer[], $16::bigint[])
+		$8::timestamptz[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::integer[], $16::bigint[], $17::bytea[], $18::text[])
 		WITH ORDINALITY AS u (tenant, saga_id, reason, message, topic, partition, record_offset, record_at, key, value, headers,
-			sha256, bytes, size, ord)
+			sha256, bytes, size, token_sha256, fingerprint, ord)
 )
 INSERT INTO skald.quarantine (
-	tenant, saga_id, reason, message, topic, partition, record_offset, record_at, key, value, headers, sha256, bytes)
+	tenant, saga_id, reason, message, topic, partition, record_offset, record_at, key, value, headers, sha256, bytes, token_sha256,
+	fingerprint)
 SELECT tenant, saga_id, reason, message, topic, partition, record_offset, record_at,
-	CASE WHEN kept THEN key END, CASE WHEN kept THEN value END, CASE WHEN kept THEN headers END, sha256, bytes
+	CASE WHEN kept THEN key END, CASE WHEN kept THEN value END, CASE WHEN kept THEN headers END, sha256, bytes, token_sha256,
+	fingerprint
 FROM offered
 ORDER BY ord
 ON CONFLICT DO NOTHING`

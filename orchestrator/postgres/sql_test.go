@@ -70,6 +70,11 @@ func statements() map[string]string {
 		"sqlInsertHold":           sqlInsertHold,
 		"sqlEndHold":              sqlEndHold,
 		"sqlListHolds":            sqlListHolds,
+		"sqlHold":                 sqlHold,
+		"sqlEndRelease":           sqlEndRelease,
+		"sqlOpenBreaker":          sqlOpenBreaker,
+		"sqlReopenBreaker":        sqlReopenBreaker,
+		"sqlNoteQuiet":            sqlNoteQuiet,
 		"sqlListAudit":            sqlListAudit,
 		"sqlReadAudit":            sqlReadAudit,
 		"sqlAuditHead":            sqlAuditHead,
@@ -121,6 +126,13 @@ func statements() map[string]string {
 		"sqlStats":                sqlStats,
 		"sqlCountQuarantine":      sqlCountQuarantine,
 		"sqlListQuarantine":       sqlListQuarantine,
+		"sqlListQuarantineBare":   sqlListQuarantineBare,
+		"sqlOldestQuarantine":     sqlOldestQuarantine,
+		"sqlOldestQuarantineBare": sqlOldestQuarantineBare,
+		"sqlQuarantineRecord":     sqlQuarantineRecord,
+		"sqlQuarantineGroups":     sqlQuarantineGroups,
+		"sqlLockQuarantined":      sqlLockQuarantined,
+		"sqlHandled":              sqlHandled,
 	}
 }
 
@@ -147,7 +159,10 @@ func TestSQL_Prepares(t *testing.T) {
 
 func TestSQL_AllListed(t *testing.T) {
 	t.Parallel()
-	parts := map[string]bool{"sqlCauses": true, "sqlWhereSagas": true, "sqlAndKey": true, "sqlDefinitionColumns": true}
+	parts := map[string]bool{
+		"sqlCauses": true, "sqlWhereSagas": true, "sqlAndKey": true, "sqlDefinitionColumns": true, "sqlWhereQuarantine": true, "sqlQuarantineColumns": true, "sqlQuarantineBytes": true,
+		"sqlQuarantineBare": true, "sqlNewestQuarantine": true, "sqlFirstQuarantine": true,
+	}
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	for _, file := range files {

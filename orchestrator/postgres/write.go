@@ -31,6 +31,7 @@ func (t *tx) queueWrites(b *pgx.Batch, batch *orchestrator.Batch) error {
 		return err
 	}
 	queueQuarantine(b, batch.Quarantine, t.store.cfg.QuarantineBytes)
+	queueHandled(b, batch.Handled)
 	return nil
 }
 

@@ -30,6 +30,17 @@ func (t *faultyTx) Load(ctx context.Context, ids []saga.ID) error {
 	return t.Tx.Load(ctx, ids)
 }
 
+// LockQuarantined implements orchestrator.Tx.
+func (t *faultyTx) LockQuarantined(ctx context.Context, ids []int64) (map[int64]orchestrator.QuarantineHandling, error) {
+	if err := t.s.call("store.lock"); err != nil {
+		return nil, err
+	}
+	if t.severed {
+		return nil, fmt.Errorf("lock: %w", errConnection)
+	}
+	return t.Tx.LockQuarantined(ctx, ids)
+}
+
 // statements are the ports that the statements of a batch are, in their order.
 func statements(b *orchestrator.Batch) []string {
 	out := make([]string, 0, 8)
@@ -46,6 +57,7 @@ func statements(b *orchestrator.Batch) []string {
 	add(len(b.Answers), "commit.answers")
 	add(len(b.Audit), "commit.audit")
 	add(len(b.Quarantine), "commit.quarantine")
+	add(len(b.Handled), "commit.handled")
 	return append(out, "commit.commit")
 }
 

@@ -26,20 +26,22 @@ func (s *suite) poison(tenant string, offset int64) orchestrator.Quarantined {
 		Headers:   []orchestrator.Header{{Key: "ce_id", Value: []byte{0, 1}}, {Key: "none"}},
 		Saga:      s.id(3),
 		Tenant:    tenant,
+
+		TokenSHA256: bytes.Repeat([]byte{9}, 32),
 	}
 }
 
 func (s *suite) quarantined(records ...orchestrator.Quarantined) []orchestrator.QuarantineEntry {
 	s.Helper()
 	require.NoError(s, s.commit(orchestrator.Batch{ID: s.batchID(), Quarantine: records}))
-	entries, err := s.Store.Quarantine(s.ctx, tenant, 0, 100)
+	entries, err := s.Store.Quarantine(s.ctx, orchestrator.QuarantineQuery{Tenant: tenant, Limit: 100})
 	require.NoError(s, err)
 	return entries
 }
 
 func quarantineByteForByte(s *suite) {
 	a, b := s.poison(tenant, 1), s.poison(tenant, 2)
-	b.Saga, b.Key, b.Value, b.Headers = saga.ID{}, nil, nil, nil
+	b.Saga, b.Key, b.Value, b.Headers, b.TokenSHA256 = saga.ID{}, nil, nil, nil, nil
 	entries := s.quarantined(a, b)
 	require.Len(s, entries, 2)
 	equal(s, b, entries[0].Quarantined)
@@ -49,11 +51,11 @@ func quarantineByteForByte(s *suite) {
 	require.Equal(s, len(a.Value), entries[1].Bytes)
 	require.WithinDuration(s, time.Now(), entries[1].At, time.Minute)
 
-	page, err := s.Store.Quarantine(s.ctx, tenant, entries[0].ID, 10)
+	page, err := s.Store.Quarantine(s.ctx, orchestrator.QuarantineQuery{Tenant: tenant, Before: entries[0].ID, Limit: 10})
 	require.NoError(s, err)
 	require.Len(s, page, 1)
 	require.Equal(s, entries[1].ID, page[0].ID)
-	page, err = s.Store.Quarantine(s.ctx, tenant, 0, 1)
+	page, err = s.Store.Quarantine(s.ctx, orchestrator.QuarantineQuery{Tenant: tenant, Limit: 1})
 	require.NoError(s, err)
 	require.Len(s, page, 1)
 }
@@ -78,6 +80,8 @@ func quarantineQuota(s *suite) {
 	require.Len(s, entries, 2)
 	require.Len(s, entries[1].Value, QuarantineBytes-10)
 	require.Nil(s, entries[0].Value, "beyond the quota no bytes are kept")
+	require.False(s, entries[0].Kept)
+	require.True(s, entries[1].Kept)
 	require.Equal(s, sha256.Sum256(second.Value), entries[0].SHA256)
 	require.Equal(s, 11, entries[0].Bytes)
 	require.Equal(s, int64(2), entries[0].Offset)
@@ -90,7 +94,7 @@ func quarantineQuota(s *suite) {
 func quarantineTenants(s *suite) {
 	s.quarantined(s.poison(tenant, 1), s.poison("other", 2), s.poison("", 3))
 	offsets := func(tenant string) []int64 {
-		entries, err := s.Store.Quarantine(s.ctx, tenant, 0, 10)
+		entries, err := s.Store.Quarantine(s.ctx, orchestrator.QuarantineQuery{Tenant: tenant, Limit: 10})
 		require.NoError(s, err)
 		var out []int64
 		for _, e := range entries {
@@ -149,7 +153,9 @@ func auditWithItsEffectOnly(s *suite) {
 }
 
 func holdsInForceAndRecent(s *suite) {
-	hold := orchestrator.Hold{Tenant: tenant, Scope: orchestrator.HoldParticipant, Name: "inventory", Version: 0, Reason: "stocktaking"}
+	hold := orchestrator.Hold{
+		Tenant: tenant, Scope: orchestrator.HoldParticipant, Name: "inventory", Version: 0, Reason: "stocktaking", Kind: orchestrator.HoldOperator, By: "ada",
+	}
 	id, err := s.Store.PutHold(s.ctx, hold, audit(tenant, "hold"))
 	require.NoError(s, err)
 	tx := s.begin()
@@ -160,7 +166,7 @@ func holdsInForceAndRecent(s *suite) {
 	hold.From = got.From
 	equal(s, hold, got)
 
-	require.NoError(s, s.Store.EndHold(s.ctx, tenant, id, audit(tenant, "unhold")))
+	require.NoError(s, s.Store.EndHold(s.ctx, tenant, id, 0, audit(tenant, "unhold")))
 	tx = s.begin()
 	require.Len(s, tx.Holds(), 1, "timers shift by a hold that ended lately")
 	require.False(s, tx.Holds()[0].To.IsZero())
@@ -181,9 +187,9 @@ func holdsEndedOnceByItsTenant(s *suite) {
 	listed, err = s.Store.Holds(s.ctx, "other")
 	require.NoError(s, err)
 	require.Empty(s, listed)
-	require.ErrorIs(s, s.Store.EndHold(s.ctx, "other", id, audit("other", "unhold")), orchestrator.ErrNotFound)
-	require.NoError(s, s.Store.EndHold(s.ctx, tenant, id, audit(tenant, "unhold")))
-	require.ErrorIs(s, s.Store.EndHold(s.ctx, tenant, id, audit(tenant, "unhold")), orchestrator.ErrNotFound)
+	require.ErrorIs(s, s.Store.EndHold(s.ctx, "other", id, 0, audit("other", "unhold")), orchestrator.ErrNotFound)
+	require.NoError(s, s.Store.EndHold(s.ctx, tenant, id, 0, audit(tenant, "unhold")))
+	require.ErrorIs(s, s.Store.EndHold(s.ctx, tenant, id, 0, audit(tenant, "unhold")), orchestrator.ErrNotFound)
 	listed, err = s.Store.Holds(s.ctx, tenant)
 	require.NoError(s, err)
 	require.Empty(s, listed, "only those in force")

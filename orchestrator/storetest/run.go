@@ -17,11 +17,9 @@ type Store interface {
 	orchestrator.Store
 	orchestrator.Reader
 	orchestrator.Definitions
+	orchestrator.Holds
 	auditing.Source
 
-	PutHold(ctx context.Context, h orchestrator.Hold, audit orchestrator.Audit) (int64, error)
-	EndHold(ctx context.Context, tenant string, id int64, audit orchestrator.Audit) error
-	Holds(ctx context.Context, tenant string) ([]orchestrator.HoldRow, error)
 	Audit(ctx context.Context, tenant string, before int64, limit int) ([]stored.AuditEntry, error)
 	VerifyAudit(ctx context.Context, tenant string) error
 }
@@ -101,6 +99,12 @@ func cases() map[string]func(*suite) {
 		"Quarantine_OnceEach":                     quarantineOnceEach,
 		"Quarantine_Quota":                        quarantineQuota,
 		"Quarantine_Tenants":                      quarantineTenants,
+		"Quarantine_OneRecord":                    quarantineOneRecord,
+		"Quarantine_Filters":                      quarantineFilters,
+		"Quarantine_Groups":                       quarantineGroups,
+		"Quarantine_Handled":                      quarantineHandled,
+		"Quarantine_HandledOnce":                  quarantineHandledOnce,
+		"Quarantine_LockedRecordIsLeftOut":        quarantineLockedRecordIsLeftOut,
 		"Audit_Chain":                             auditChain,
 		"Audit_WithItsEffectOnly":                 auditWithItsEffectOnly,
 		"AuditScope_EveryTenant":                  auditScopeOfEveryTenant,
@@ -111,6 +115,10 @@ func cases() map[string]func(*suite) {
 		"AuditHistory_OfNobody":                   auditHistoryOfNobody,
 		"Holds_InForceAndRecent":                  holdsInForceAndRecent,
 		"Holds_EndedOnceByItsTenant":              holdsEndedOnceByItsTenant,
+		"Holds_LetSagasGoOverATime":               holdsLetSagasGoOverATime,
+		"Holds_BreakerIsOne":                      holdsBreakerIsOne,
+		"Holds_BreakerOpensAgain":                 holdsBreakerOpensAgain,
+		"Holds_QuietOnce":                         holdsQuietOnce,
 		"Definitions_PutAndRead":                  definitionsPutAndRead,
 		"Definitions_SameVersionOtherContent":     definitionsSameVersionOtherContent,
 		"Definitions_HighestActive":               definitionsHighestActive,

@@ -129,3 +129,20 @@ func BenchmarkReply_Decode(b *testing.B) {
 		}
 	}
 }
+
+func TestKeyring_VerifySHA256(t *testing.T) {
+	t.Parallel()
+	old := wire.Key{ID: "k0", Secret: []byte("fedcba9876543210")}
+	both, err := wire.NewKeyring(wire.Key{ID: "k1", Secret: []byte("0123456789abcdef")}, old)
+	require.NoError(t, err)
+	one, err := wire.NewKeyring(old)
+	require.NoError(t, err)
+	id, command := wire.RandomID(), wire.RandomID()
+	sum := sha256.Sum256([]byte(one.Sign("default", id, command, "payments")))
+	require.True(t, both.VerifySHA256(sum[:], "default", id, command, "payments"), "of any key of the ring")
+	require.False(t, both.VerifySHA256(sum[:], "other", id, command, "payments"))
+	require.False(t, both.VerifySHA256(sum[:], "default", id, id, "payments"))
+	require.False(t, both.VerifySHA256(nil, "default", id, command, "payments"))
+	newest := sha256.Sum256([]byte(both.Sign("default", id, command, "payments")))
+	require.False(t, one.VerifySHA256(newest[:], "default", id, command, "payments"), "of a key that the ring does not have")
+}

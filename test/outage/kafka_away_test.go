@@ -63,7 +63,7 @@ func TestKafkaAway(t *testing.T) {
 		require.Less(t, o.took, 5*time.Second, "%s was accepted late", o.key)
 	}
 	t.Logf("%d attempts were published, not answered in time, and sent again", resent)
-	list, err := r.Client.Quarantine(t.Context(), "", 0)
+	list, err := r.Client.Quarantine(t.Context(), client.QuarantineFilter{})
 	require.NoError(t, err)
 	require.Empty(t, list.Items)
 }

@@ -75,7 +75,7 @@ func (b *rubbishBench) quarantined(t *testing.T, want map[place]string) map[plac
 	t.Helper()
 	got := map[place]client.Quarantined{}
 	stack.Eventually(t, 30*time.Second, func(ctx context.Context) error {
-		list, err := b.Client.Quarantine(ctx, "", 500)
+		list, err := b.Client.Quarantine(ctx, client.QuarantineFilter{Limit: 500})
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,11 @@ type putHoldInput struct{ rawBody }
 type endHoldInput struct {
 	ID     int64  `path:"id" minimum:"1"`
 	Reason string `query:"reason" required:"true" minLength:"1" maxLength:"1000" doc:"Kept in the audit"`
+	Rate   int    `query:"rate" minimum:"0" maximum:"100000" doc:"How many held sagas are let go a second; absent or 0: all at once"`
+}
+
+type readHoldInput struct {
+	ID int64 `path:"id" minimum:"1"`
 }
 
 func (a *API) registerHolds() {
@@ -22,6 +27,12 @@ func (a *API) registerHolds() {
 		id: "list-holds", method: http.MethodGet, path: "/v1/holds", tag: "operate", summary: "List the holds in force, oldest first",
 		permission: PermitRead, answers: map[int]any{http.StatusOK: client.HoldList{}},
 	}, a.listHolds)
+	register(a, route{
+		id: "get-hold", method: http.MethodGet, path: "/v1/holds/{id}", tag: "operate",
+		summary:     "One hold: what waits for it, what is still in flight, and when it became quiet",
+		description: "A hold that has ended is answered too. Counts are of the tenant's sagas, and a lower bound where exact is false.",
+		permission:  PermitRead, answers: map[int]any{http.StatusOK: client.HoldStatus{}}, errors: []int{http.StatusNotFound},
+	}, a.getHold)
 	register(a, route{
 		id: "set-hold", method: http.MethodPost, path: "/v1/holds", tag: "operate",
 		summary: "Hold a definition, a participant, the tenant or everything",
@@ -32,6 +43,8 @@ func (a *API) registerHolds() {
 	}, a.putHold)
 	register(a, route{
 		id: "end-hold", method: http.MethodDelete, path: "/v1/holds/{id}", tag: "operate", summary: "End a hold; what it stopped goes on",
+		description: "With a rate, sagas are let go one after the other. A hold that lets sagas go already lets the rest go at once. " +
+			"A breaker can be ended too; it stays off for a while then.",
 		permission: PermitOperate, answers: map[int]any{http.StatusNoContent: nil}, errors: []int{http.StatusNotFound},
 	}, a.endHold)
 }
@@ -76,15 +89,27 @@ func (a *API) putHold(ctx context.Context, in *putHoldInput) (*answer, error) {
 
 func (a *API) endHold(ctx context.Context, in *endHoldInput) (*answer, error) {
 	who := requestOf(ctx)
-	if err := a.cfg.Engine.EndHold(ctx, who.principal.Tenant, in.ID, who.principal.Name, in.Reason, who.id); err != nil {
+	release := orchestrator.Release{Rate: in.Rate, By: who.principal.Name, Reason: in.Reason, RequestID: who.id}
+	if err := a.cfg.Engine.EndHold(ctx, who.principal.Tenant, in.ID, release); err != nil {
 		return nil, err
 	}
 	return &answer{status: http.StatusNoContent}, nil
 }
 
+func (a *API) getHold(ctx context.Context, in *readHoldInput) (*answer, error) {
+	row, n, err := a.cfg.Engine.HoldStatus(ctx, requestOf(ctx).principal.Tenant, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &answer{status: http.StatusOK, body: client.HoldStatus{
+		Hold: renderHold(&row), Held: n.Held, InFlight: n.InFlight, Exact: n.Exact, QuietSince: row.QuietAt.UTC(),
+	}}, nil
+}
+
 func renderHold(row *orchestrator.HoldRow) client.Hold {
 	return client.Hold{
 		ID: row.ID, Scope: client.HoldScope(row.Scope), Name: row.Name, Version: row.Version,
-		Reason: row.Reason, Since: row.From.UTC(),
+		Reason: row.Reason, Since: row.From.UTC(), Kind: client.HoldKind(row.Kind), By: row.By, State: client.HoldState(row.State()),
+		TriesFrom: row.TryFrom.UTC(), Until: row.Over().UTC(), Trips: row.Trips, EndedAt: row.To.UTC(), EndedBy: row.EndedBy,
 	}
 }

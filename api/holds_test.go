@@ -21,16 +21,22 @@ func TestHolds_SetListedAndEnded(t *testing.T) {
 	w := b.do(t, post)
 	set := answerIn[client.Hold](t, w, http.StatusCreated)
 	require.Equal(t, "/v1/holds/1", w.Header().Get("Location"))
-	require.Equal(t, client.Hold{ID: 1, Scope: client.HoldParticipant, Name: "payments", Reason: "the gateway is away", Since: time.Time{}}, set)
+	require.Equal(t, client.Hold{ID: 1, Scope: client.HoldParticipant, Name: "payments", Reason: "the gateway is away", Kind: client.HoldOperator, By: "operator", State: client.HoldHolding}, set)
 	require.Equal(t, set, answerIn[client.Hold](t, b.do(t, post), http.StatusOK), "one that is in force already is answered")
 	list := answerIn[client.HoldList](t, b.do(t, exchange{method: "GET", path: "/v1/holds", header: as("viewer")}), http.StatusOK)
 	require.Equal(t, []client.Hold{set}, list.Items)
-	require.Equal(t, "operator", b.engine.holdBy)
+	b.engine.counted = orchestrator.HoldCount{Held: 7, InFlight: 2, Exact: true}
+	b.engine.holds[0].QuietAt = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+	status := answerIn[client.HoldStatus](t, b.do(t, exchange{method: "GET", path: "/v1/holds/1", header: as("viewer")}), http.StatusOK)
+	require.Equal(t, client.HoldStatus{Hold: set, Held: 7, InFlight: 2, Exact: true, QuietSince: b.engine.holds[0].QuietAt}, status)
+	problemIn(t, b.do(t, exchange{method: "GET", path: "/v1/holds/2", header: as("viewer")}), http.StatusNotFound, "not_found")
 
-	end := exchange{method: "DELETE", path: "/v1/holds/1?reason=mended", header: as("operator")}
+	end := exchange{method: "DELETE", path: "/v1/holds/1?reason=mended&rate=20", header: as("operator")}
 	w = b.do(t, end)
 	require.Equal(t, http.StatusNoContent, w.Code, w.Body.String())
 	require.Empty(t, w.Body.String())
+	require.Equal(t, 20, b.engine.released.Rate)
+	require.Equal(t, "operator", b.engine.released.By)
 	problemIn(t, b.do(t, end), http.StatusNotFound, "not_found")
 }
 

@@ -104,6 +104,9 @@ func (h *Hub) Published(int, int, int, time.Duration) {}
 // Refused does nothing: it changes no saga.
 func (h *Hub) Refused(string) {}
 
+// Breaker is of no concern here.
+func (h *Hub) Breaker(string, orchestrator.BreakerChange) {}
+
 func (h *Hub) tellLocked(id saga.ID, c change) {
 	for w := range h.byID[id] {
 		if c.revision > w.latest.revision {
@@ -181,5 +184,11 @@ func (o observers) Published(records, unknown, refused int, took time.Duration) 
 func (o observers) Refused(why string) {
 	for _, each := range o {
 		each.Refused(why)
+	}
+}
+
+func (o observers) Breaker(participant string, change orchestrator.BreakerChange) {
+	for _, each := range o {
+		each.Breaker(participant, change)
 	}
 }

@@ -23,6 +23,7 @@ type Metrics struct {
 	records     *prometheus.CounterVec
 	publishTime prometheus.Histogram
 	refused     *prometheus.CounterVec
+	breakers    *prometheus.CounterVec
 	requests    *prometheus.CounterVec
 	requestTime *prometheus.HistogramVec
 }
@@ -53,6 +54,9 @@ func NewMetrics() *Metrics {
 		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "skald_refused_total", Help: "Requests refused before they were accepted."},
 			[]string{"reason"}),
+		breakers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "skald_breaker_changes_total", Help: "Breakers of participants that this replica opened, re-opened or closed.",
+		}, []string{"participant", "change"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "skald_http_requests_total", Help: "Requests answered."},
 			[]string{"method", "route", "status"}),
 		requestTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -60,7 +64,7 @@ func NewMetrics() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}, []string{"route"}),
 	}
-	m.registry.MustRegister(m.batchEvents, m.commitTime, m.events, m.facts, m.changes, m.records, m.publishTime, m.refused, m.requests, m.requestTime,
+	m.registry.MustRegister(m.batchEvents, m.commitTime, m.events, m.facts, m.changes, m.records, m.publishTime, m.refused, m.breakers, m.requests, m.requestTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -95,6 +99,11 @@ func (m *Metrics) Published(records, unknown, refused int, took time.Duration) {
 
 // Refused counts somebody turned away. The reasons are the engine's own few sentences.
 func (m *Metrics) Refused(why string) { m.refused.WithLabelValues(why).Inc() }
+
+// Breaker counts what became of a participant's breaker. Participants are those of definitions.
+func (m *Metrics) Breaker(participant string, change orchestrator.BreakerChange) {
+	m.breakers.WithLabelValues(participant, string(change)).Inc()
+}
 
 // request counts an answered request. The method is one of the few known ones: a client may send any word.
 func (m *Metrics) request(method, route string, status int, took time.Duration) {

@@ -23,6 +23,7 @@ type Config struct {
 	Sweep      Sweep      `embed:"" prefix:"sweep-" envprefix:"SKALD_SWEEP_"`
 	Outbox     Outbox     `embed:"" prefix:"outbox-" envprefix:"SKALD_OUTBOX_"`
 	Quarantine Quarantine `embed:"" prefix:"quarantine-" envprefix:"SKALD_QUARANTINE_"`
+	Breaker    Breaker    `embed:"" prefix:"breaker-" envprefix:"SKALD_BREAKER_"`
 	Log        Log        `embed:"" prefix:"log-" envprefix:"SKALD_LOG_"`
 }
 
@@ -87,6 +88,18 @@ type Outbox struct {
 // Quarantine keeps the records that could not be read.
 type Quarantine struct {
 	BytesPerHour Bytes `env:"BYTES_PER_HOUR" default:"64MiB" help:"Most bytes kept in an hour; beyond it only coordinates and a SHA-256."`
+}
+
+// Breaker holds a participant that fails too often, until it answers again.
+type Breaker struct {
+	Enabled  bool          `env:"ENABLED" default:"true" negatable:"" help:"Hold a participant by itself when it fails too often; if not, only operators hold."`
+	Window   time.Duration `env:"WINDOW" default:"30s" help:"How far back answers and timeouts count. Each replica counts its own."`
+	Answers  int           `env:"ANSWERS" default:"20" help:"Fewest answers and timeouts to judge by."`
+	Sagas    int           `env:"SAGAS" default:"5" help:"Fewest sagas in which some of them failed."`
+	Percent  int           `env:"PERCENT" default:"50" help:"How many percent must be technical failures or timeouts."`
+	Pause    time.Duration `env:"PAUSE" default:"10s" help:"How long it holds before it tries the participant; doubled each time that trying fails."`
+	PauseMax time.Duration `env:"PAUSE_MAX" default:"5m" help:"Longest pause. An operator who ends a breaker keeps it off for this long."`
+	Try      time.Duration `env:"TRY" default:"30s" help:"How long trying takes from the first sagas let through to all; longer than the participants' timeouts."`
 }
 
 // Log goes to standard error.

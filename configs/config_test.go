@@ -62,7 +62,7 @@ func TestConfig_EveryKeyHasThreeSpellings(t *testing.T) {
 			return "true"
 		case strings.HasSuffix(key.Default, "iB"):
 			return "2GiB"
-		case strings.HasSuffix(key.Default, "s") && key.Path != "http.addr":
+		case strings.HasSuffix(key.Default, "s") && key.Path != "http.addr", strings.HasSuffix(key.Default, "5m"):
 			return "71s"
 		case strings.Contains(key.Default, ":"), strings.Contains(key.Path, "brokers"):
 			return "127.0.0.1:1234"

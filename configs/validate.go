@@ -25,6 +25,7 @@ func (c *Config) Validate(required ...string) error {
 		"topics.partitions": c.Topics.Partitions,
 		"intake.replies":    c.Intake.Replies, "intake.starts": c.Intake.Starts, "intake.batch_events": c.Intake.BatchEvents,
 		"sweep.limit": c.Sweep.Limit, "outbox.high_water": c.Outbox.HighWater,
+		"breaker.answers": c.Breaker.Answers, "breaker.sagas": c.Breaker.Sagas,
 	} {
 		v.check(n >= 1, key, "%d: want 1 or more", n)
 	}
@@ -36,6 +37,7 @@ func (c *Config) Validate(required ...string) error {
 		"database.lock_timeout":                c.Database.LockTimeout,
 		"database.idle_in_transaction_timeout": c.Database.IdleInTransactionTimeout,
 		"sweep.interval":                       c.Sweep.Interval,
+		"breaker.window":                       c.Breaker.Window, "breaker.pause": c.Breaker.Pause, "breaker.pause_max": c.Breaker.PauseMax, "breaker.try": c.Breaker.Try,
 	} {
 		// Postgres takes whole milliseconds, and reads 0 as "no limit".
 		v.check(d >= time.Millisecond, key, "%s: want 1ms or more", d)
@@ -47,6 +49,7 @@ func (c *Config) Validate(required ...string) error {
 	} {
 		v.check(limit.got >= limit.least, key, "%s: want %s or more", limit.got, limit.least)
 	}
+	v.check(c.Breaker.Percent >= 1 && c.Breaker.Percent <= 100, "breaker.percent", "%d: want 1 to 100", c.Breaker.Percent)
 	c.require(&v, required)
 	return v.err()
 }

@@ -207,6 +207,7 @@ type counting struct{ refused []string }
 
 func (*counting) Committed(orchestrator.BatchStats, []saga.Instance) {}
 func (*counting) Published(int, int, int, time.Duration)             {}
+func (*counting) Breaker(string, orchestrator.BreakerChange)         {}
 func (c *counting) Refused(why string)                               { c.refused = append(c.refused, why) }
 
 func TestIntake_FullRefusesStartsAndActions(t *testing.T) {

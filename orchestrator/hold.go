@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,27 +13,43 @@ import (
 
 // Holds keeps what stops sagas from outside (design rule 10). It is safe for concurrent use.
 type Holds interface {
-	// PutHold sets a hold from now on, in one transaction with its audit row, and answers its id.
+	// PutHold sets an operator's hold from now on, in one transaction with its audit row, and answers its id.
 	PutHold(ctx context.Context, h Hold, audit Audit) (int64, error)
-	// EndHold ends a hold now, in one transaction with its audit row; ErrNotFound where the tenant has none of that id in force.
-	EndHold(ctx context.Context, tenant string, id int64, audit Audit) error
-	// Holds lists the holds that the tenant set and that are in force, oldest first.
+	// EndHold ends a hold now, letting sagas go over spread, in one transaction with its audit row. One that was ended already and
+	// still lets sagas go lets the rest go now, where spread is 0. ErrNotFound where the tenant has none of that id in force.
+	EndHold(ctx context.Context, tenant string, id int64, spread time.Duration, audit Audit) error
+	// Holds lists the tenant's holds that nobody has ended, and those that still let sagas go, oldest first.
 	Holds(ctx context.Context, tenant string) ([]HoldRow, error)
+	// Hold reads one hold, whatever its state; ErrNotFound.
+	Hold(ctx context.Context, tenant string, id int64) (HoldRow, error)
+	// Trip opens a breaker, in one transaction with its audit row: with an ID of 0 a new one of the row's tenant, name and trips,
+	// unless one is open already; else that one again, if it has the row's trips and lets sagas try. It begins to let sagas try
+	// after pause, and goes on for TryFor. opened is false where somebody was faster; nothing is written then.
+	Trip(ctx context.Context, row HoldRow, pause time.Duration, audit Audit) (opened bool, err error)
+	// NoteQuiet notes that no command is in flight under a hold any more, unless that is known already.
+	NoteQuiet(ctx context.Context, tenant string, id int64) error
 }
 
 // HoldRow is a hold with the id under which it can be ended.
 type HoldRow struct {
 	ID int64
+	At time.Time // the database's time, when it was read
 	Hold
 }
 
-// PutHold sets a hold from now on; every replica's next transaction knows it. One of the same scope, name and version that is in
-// force already is answered instead (set is false). *InputError lists all that is wrong.
+// State is where the hold stood when it was read.
+func (r *HoldRow) State() HoldState { return r.Hold.State(r.At) }
+
+// PutHold sets a hold from now on; every replica's next transaction knows it. An operator's of the same scope, name and version
+// that is in force already is answered instead (set is false). *InputError lists all that is wrong.
 func (e *Engine) PutHold(ctx context.Context, h Hold, by, requestID string) (row HoldRow, set bool, err error) {
 	if err := checkHold(&h); err != nil {
 		return row, false, err
 	}
-	same := func(r HoldRow) bool { return r.Scope == h.Scope && r.Name == h.Name && r.Version == h.Version }
+	h.Kind, h.By = HoldOperator, by
+	same := func(r HoldRow) bool {
+		return r.Kind == HoldOperator && r.Scope == h.Scope && r.Name == h.Name && r.Version == h.Version && r.To.IsZero()
+	}
 	if row, found, err := e.findHold(ctx, h.Tenant, same); found || err != nil {
 		return row, false, err
 	}
@@ -41,15 +58,15 @@ func (e *Engine) PutHold(ctx context.Context, h Hold, by, requestID string) (row
 		return row, false, fmt.Errorf("hold %s: %w", h.Target(), err)
 	}
 	e.around.forget()
-	row, found, err := e.findHold(ctx, h.Tenant, func(r HoldRow) bool { return r.ID == id })
-	if err == nil && !found { // ended by somebody else in between
-		return HoldRow{ID: id, Hold: h}, true, nil
+	row, err = e.cfg.Holds.Hold(ctx, h.Tenant, id)
+	if err != nil {
+		return row, false, fmt.Errorf("read hold %d: %w", id, err)
 	}
-	return row, true, err
+	return row, true, nil
 }
 
 func (e *Engine) findHold(ctx context.Context, tenant string, is func(HoldRow) bool) (row HoldRow, found bool, err error) {
-	rows, err := e.cfg.Holds.Holds(ctx, tenant)
+	rows, err := e.Holds(ctx, tenant)
 	if err != nil {
 		return row, false, fmt.Errorf("list holds: %w", err)
 	}
@@ -60,17 +77,44 @@ func (e *Engine) findHold(ctx context.Context, tenant string, is func(HoldRow) b
 	return rows[i], true, nil
 }
 
-// EndHold ends a hold now. What it stopped goes on by itself, at the latest when the sweep looks at it; timers go on with the
-// time that they had left. ErrNotFound where the tenant has none of that id in force.
-func (e *Engine) EndHold(ctx context.Context, tenant string, id int64, by, reason, requestID string) error {
-	row, found, err := e.findHold(ctx, tenant, func(r HoldRow) bool { return r.ID == id })
+// Release says how a hold ends.
+type Release struct {
+	Rate      int // sagas a second; 0: all at once
+	By        string
+	Reason    string
+	RequestID string
+}
+
+// longestRelease bounds what a small rate and many sagas come to.
+const longestRelease = 7 * 24 * time.Hour
+
+// EndHold ends a hold now, or lets the sagas that wait for it go at a rate. They go on by themselves, at the latest when the sweep
+// looks at them; timers go on with the time that they had left. One that lets sagas go already lets the rest go at once; a
+// *InputError where a rate is asked of it. ErrNotFound where the tenant has none of that id in force.
+func (e *Engine) EndHold(ctx context.Context, tenant string, id int64, r Release) error {
+	row, err := e.cfg.Holds.Hold(ctx, tenant, id)
 	if err != nil {
-		return err
+		return fmt.Errorf("end hold %d: %w", id, err)
 	}
-	if !found {
+	if row.State() == HoldEnded && !row.To.IsZero() {
 		return ErrNotFound
 	}
-	err = e.cfg.Holds.EndHold(ctx, tenant, id, Audit{Tenant: tenant, Actor: by, Action: "hold.end", Target: row.Target(), Reason: reason, RequestID: requestID})
+	var spread time.Duration
+	var detail json.RawMessage
+	if r.Rate > 0 {
+		if !row.To.IsZero() {
+			return &InputError{Message: "the hold lets sagas go already", Fields: []FieldError{{"rate", "leave it out to let the rest go at once"}}}
+		}
+		n, err := e.countHeld(ctx, &row)
+		if err != nil {
+			return fmt.Errorf("end hold %d: %w", id, err)
+		}
+		spread = min(time.Duration(n.Held)*time.Second/time.Duration(r.Rate), longestRelease)
+		detail = json.RawMessage(fmt.Sprintf(`{"rate":%d,"held":%d,"seconds":%d}`, r.Rate, n.Held, int(spread.Seconds())))
+	}
+	err = e.cfg.Holds.EndHold(ctx, tenant, id, spread, Audit{
+		Tenant: tenant, Actor: r.By, Action: "hold.end", Target: row.Target(), Reason: r.Reason, RequestID: r.RequestID, Detail: detail,
+	})
 	if err != nil {
 		return fmt.Errorf("end hold %d: %w", id, err)
 	}
@@ -78,9 +122,10 @@ func (e *Engine) EndHold(ctx context.Context, tenant string, id int64, by, reaso
 	return nil
 }
 
-// Holds lists the holds that the tenant set and that are in force, oldest first.
+// Holds lists the holds that the tenant has and that still stop something, oldest first.
 func (e *Engine) Holds(ctx context.Context, tenant string) ([]HoldRow, error) {
-	return e.cfg.Holds.Holds(ctx, tenant)
+	rows, err := e.cfg.Holds.Holds(ctx, tenant)
+	return slices.DeleteFunc(rows, func(r HoldRow) bool { return r.State() == HoldEnded }), err
 }
 
 // Target is what a hold stops, in words: `saga_type order-placement@2`, `participant payments`, `tenant`, `all`.
@@ -171,6 +216,6 @@ func (a *around) forget() {
 }
 
 // envOf is what Decide would be told of the surroundings.
-func envOf(at time.Time, holds []Hold, tenant string, def *saga.Definition, sent []saga.Sent) saga.Env {
-	return saga.Env{At: at, Holds: HoldsFor(holds, tenant, def), Sent: sent}
+func envOf(at time.Time, holds []Hold, tenant string, id saga.ID, def *saga.Definition, sent []saga.Sent) saga.Env {
+	return saga.Env{At: at, Holds: HoldsFor(holds, tenant, id, def), Sent: sent}
 }

@@ -217,7 +217,7 @@ func (e *Engine) Blocked(ctx context.Context, view View) ([]saga.BlockedOn, erro
 	if err != nil {
 		return nil, err
 	}
-	return saga.Blocked(def, view.Instance, envOf(at, holds, view.Instance.Tenant, def, view.Sent)), nil
+	return saga.Blocked(def, view.Instance, envOf(at, holds, view.Instance.Tenant, view.Instance.ID, def, view.Sent)), nil
 }
 
 func checkAct(req *ActRequest) error {

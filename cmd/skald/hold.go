@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/skaldhq/skald/api/client"
 )
@@ -17,6 +18,7 @@ type holdCmd struct {
 	Participant holdParticipantCmd `cmd:"" help:"Hold one participant's commands."`
 	Tenant      holdTenantCmd      `cmd:"" help:"Hold every saga of the tenant."`
 	All         holdAllCmd         `cmd:"" help:"Hold every saga of every tenant."`
+	Show        holdShowCmd        `cmd:"" help:"One hold: what waits for it, and what is still in flight under it."`
 	End         holdEndCmd         `cmd:"" help:"End a hold; what it stopped goes on."`
 }
 
@@ -28,7 +30,8 @@ Example:
 
   skald hold participant payments --reason "the card gateway is away"
   skald hold list
-  skald hold end 1 --reason "it is back"`
+  skald hold show 1
+  skald hold end 1 --reason "it is back" --rate 50`
 }
 
 // holdWhy is the reason of a hold.
@@ -51,6 +54,10 @@ type (
 	holdEndCmd    struct {
 		ID     int64  `arg:"" help:"The hold's number, as skald hold list shows it."`
 		Reason string `short:"r" required:"" help:"Why; it stays in the audit."`
+		Rate   int    `placeholder:"N" help:"Let N sagas go a second, instead of all at once."`
+	}
+	holdShowCmd struct {
+		ID int64 `arg:"" help:"The hold's number, as skald hold list shows it."`
 	}
 )
 
@@ -71,9 +78,9 @@ func (holdListCmd) Run(ctx context.Context, term *console, all *cli) error {
 		fmt.Fprintln(term.err, "Nothing is held.")
 		return nil
 	}
-	rows := [][]string{{"id", "what", "since", "why"}}
+	rows := [][]string{{"id", "what", "by", "state", "since", "why"}}
 	for _, h := range holds {
-		rows = append(rows, []string{strconv.FormatInt(h.ID, 10), held(h), h.Since.Local().Format("2006-01-02 15:04:05"), h.Reason})
+		rows = append(rows, []string{strconv.FormatInt(h.ID, 10), held(h), h.By, string(h.State), clockTime(h.Since), h.Reason})
 	}
 	table(term.out, term.style, rows, nil)
 	return nil
@@ -134,7 +141,7 @@ func (cmd *holdWhy) set(ctx context.Context, term *console, all *cli, req client
 	if term.json {
 		return writeJSON(term.out, h)
 	}
-	word := "is held since " + h.Since.Local().Format("2006-01-02 15:04:05") + " already"
+	word := "is held since " + clockTime(h.Since) + " already"
 	if created {
 		word = "is held from now on"
 	}
@@ -143,17 +150,81 @@ func (cmd *holdWhy) set(ctx context.Context, term *console, all *cli, req client
 	return nil
 }
 
+// Run shows it.
+func (cmd *holdShowCmd) Run(ctx context.Context, term *console, all *cli) error {
+	c, err := all.Hold.open()
+	if err != nil {
+		return err
+	}
+	h, err := c.Hold(ctx, cmd.ID)
+	if err != nil {
+		return all.Hold.explain(err)
+	}
+	if term.json {
+		return writeJSON(term.out, h)
+	}
+	atLeast := ""
+	if !h.Exact {
+		atLeast = "at least "
+	}
+	lines := [][2]string{
+		{"what", held(h.Hold)}, {"why", h.Reason}, {"by", fmt.Sprintf("%s (%s)", h.By, h.Kind)}, {"state", holdStateWords(&h.Hold)},
+		{"since", clockTime(h.Since)}, {"held", fmt.Sprintf("%s%d sagas", atLeast, h.Held)},
+		{"in flight", fmt.Sprintf("%s%d commands", atLeast, h.InFlight)}, {"quiet since", clockTime(h.QuietSince)},
+		{"tries from", clockTime(h.TriesFrom)}, {"all let go", clockTime(h.Until)},
+	}
+	if !h.EndedAt.IsZero() {
+		lines = append(lines, [2]string{"ended", clockTime(h.EndedAt) + " by " + h.EndedBy})
+	}
+	for _, l := range lines {
+		if l[1] != "" {
+			fmt.Fprintf(term.out, "%-12s %s\n", l[0], l[1])
+		}
+	}
+	return nil
+}
+
+// holdStateWords is where a hold stands, in words.
+func holdStateWords(h *client.Hold) string {
+	switch h.State {
+	case client.HoldHolding:
+		if h.Trips > 1 {
+			return fmt.Sprintf("holding, for the %d. time in this outage", h.Trips)
+		}
+	case client.HoldTrying:
+		return "trying: a growing share of sagas is let through"
+	case client.HoldReleasing:
+		return "releasing: sagas are let go one after the other"
+	case client.HoldEnded:
+	}
+	return string(h.State)
+}
+
+// clockTime is a time as people read it; empty: none.
+func clockTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Local().Format("2006-01-02 15:04:05")
+}
+
 // Run ends it.
 func (cmd *holdEndCmd) Run(ctx context.Context, term *console, all *cli) error {
 	c, err := all.Hold.open()
 	if err != nil {
 		return err
 	}
-	if err := c.EndHold(ctx, cmd.ID, cmd.Reason); err != nil {
+	if err := c.EndHold(ctx, cmd.ID, cmd.Reason, cmd.Rate); err != nil {
 		return all.Hold.explain(err)
 	}
-	if !term.json {
-		fmt.Fprintf(term.out, "%s hold %d has ended\n", term.style.good("✓"), cmd.ID)
+	if term.json {
+		return nil
 	}
+	if cmd.Rate > 0 {
+		fmt.Fprintf(term.out, "%s hold %d lets %d sagas go a second\n", term.style.good("✓"), cmd.ID, cmd.Rate)
+		fmt.Fprintf(term.out, "  skald hold show %d   shows how far it is\n", cmd.ID)
+		return nil
+	}
+	fmt.Fprintf(term.out, "%s hold %d has ended\n", term.style.good("✓"), cmd.ID)
 	return nil
 }

@@ -191,13 +191,6 @@ func readHolds(res pgx.BatchResults) ([]orchestrator.Hold, error) {
 	return pgx.CollectRows(rows, scanHold)
 }
 
-func scanHold(row pgx.CollectableRow) (h orchestrator.Hold, err error) {
-	var from, to pgtype.Timestamptz
-	err = row.Scan(&h.Tenant, &h.Scope, &h.Name, &h.Version, &from, &to, &h.Reason)
-	h.From, h.To = timeOf(from), timeOf(to)
-	return h, err
-}
-
 // At implements orchestrator.Tx.
 func (t *tx) At() time.Time { return t.at }
 

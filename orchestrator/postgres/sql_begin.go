@@ -79,11 +79,5 @@ SELECT id, NULL, NULL, NULL FROM found`
 	// Read last, when all locks are held: an event is never earlier than what it follows (S21).
 	sqlClock = `SELECT skald.clock()`
 
-	sqlHoldsInForce = `
-SELECT tenant, scope, name, version, from_at, to_at, reason
-FROM skald.holds
-WHERE to_at IS NULL OR to_at > skald.clock() - interval '30 days'
-ORDER BY id`
-
 	sqlRollback = `ROLLBACK`
 )

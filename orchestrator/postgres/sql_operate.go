@@ -1,6 +1,6 @@
 package postgres
 
-// Definitions, holds, the audit and the ring of keys.
+// Definitions, the audit and the ring of keys.
 const (
 	sqlInsertDefinition = `
 INSERT INTO skald.definitions (tenant, name, version, state, hash, content, source)
@@ -14,19 +14,6 @@ ON CONFLICT DO NOTHING`
 	sqlListDefinitions  = sqlDefinitionColumns + ` AND ($2 = '' OR name = $2) ORDER BY name COLLATE "C", version DESC`
 
 	sqlSetDefinitionState = `UPDATE skald.definitions SET state = $4 WHERE tenant = $1 AND name = $2 AND version = $3`
-
-	sqlInsertHold = `
-INSERT INTO skald.holds (tenant, scope, name, version, reason)
-VALUES ($1, $2, $3, $4, $5)
-RETURNING id`
-
-	sqlEndHold = `UPDATE skald.holds SET to_at = skald.clock() WHERE tenant = $1 AND id = $2 AND to_at IS NULL`
-
-	sqlListHolds = `
-SELECT id, scope, name, version, from_at, reason
-FROM skald.holds
-WHERE tenant = $1 AND to_at IS NULL
-ORDER BY id`
 
 	sqlListAudit = `
 SELECT seq, entry, hash

@@ -75,6 +75,19 @@ func statements() map[string]string {
 		"sqlOpenBreaker":          sqlOpenBreaker,
 		"sqlReopenBreaker":        sqlReopenBreaker,
 		"sqlNoteQuiet":            sqlNoteQuiet,
+		"sqlInsertOperation":      sqlInsertOperation,
+		"sqlOperation":            sqlOperation,
+		"sqlLockOperation":        sqlLockOperation,
+		"sqlOperationByKey":       sqlOperationByKey,
+		"sqlListOperations":       sqlListOperations,
+		"sqlChangeOperation":      sqlChangeOperation,
+		"sqlTakeOperation":        sqlTakeOperation,
+		"sqlGatherOperation":      sqlGatherOperation,
+		"sqlGatheredOperation":    sqlGatheredOperation,
+		"sqlLeftOfOperation":      sqlLeftOfOperation,
+		"sqlNoteOutcomes":         sqlNoteOutcomes,
+		"sqlNotedOperation":       sqlNotedOperation,
+		"sqlListOutcomes":         sqlListOutcomes,
 		"sqlListAudit":            sqlListAudit,
 		"sqlReadAudit":            sqlReadAudit,
 		"sqlAuditHead":            sqlAuditHead,
@@ -160,7 +173,7 @@ func TestSQL_Prepares(t *testing.T) {
 func TestSQL_AllListed(t *testing.T) {
 	t.Parallel()
 	parts := map[string]bool{
-		"sqlCauses": true, "sqlWhereSagas": true, "sqlAndKey": true, "sqlDefinitionColumns": true, "sqlWhereQuarantine": true, "sqlQuarantineColumns": true, "sqlQuarantineBytes": true,
+		"sqlCauses": true, "sqlWhereSagas": true, "sqlAndKey": true, "sqlDefinitionColumns": true, "sqlOperationColumns": true, "sqlWhereQuarantine": true, "sqlQuarantineColumns": true, "sqlQuarantineBytes": true,
 		"sqlQuarantineBare": true, "sqlNewestQuarantine": true, "sqlFirstQuarantine": true,
 	}
 	files, err := filepath.Glob("*.go")

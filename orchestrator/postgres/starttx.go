@@ -190,5 +190,5 @@ func (s *starter) holds(ctx context.Context, tx pgx.Tx) ([]saga.Hold, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read holds: %w", err)
 	}
-	return orchestrator.HoldsFor(all, s.start.Tenant, s.def), nil
+	return orchestrator.HoldsFor(all, s.start.Tenant, s.start.ID, s.def), nil
 }

@@ -44,7 +44,7 @@ func (p *people) hold() {
 	}
 	p.w.note("hold", string(h.Scope), h.Name)
 	p.w.after(lasts, func() {
-		if err := p.w.store.EndHold(context.Background(), tenant, id, audit(tenant, "hold.end")); err != nil {
+		if err := p.w.store.EndHold(context.Background(), tenant, id, 0, audit(tenant, "hold.end")); err != nil {
 			p.w.violate("world", "a hold cannot be ended: %v", err)
 		}
 		p.w.oracle.released(at)

@@ -17,6 +17,7 @@ type Store interface {
 	orchestrator.Store
 	orchestrator.Reader
 	orchestrator.Definitions
+	orchestrator.Operations
 	orchestrator.Holds
 	auditing.Source
 
@@ -46,6 +47,11 @@ func Run(t *testing.T, setup func(t *testing.T) Fixture) {
 
 func cases() map[string]func(*suite) {
 	return map[string]func(*suite){
+		"Operations_AreKept":                      operationsAreKept,
+		"Operations_SliceBySlice":                 operationsSliceBySlice,
+		"Operations_LeaseRunsOut":                 operationsLeaseRunsOut,
+		"Operations_PauseResumeCancel":            operationsPauseResumeCancel,
+		"Operations_TakeTurns":                    operationsTakeTurns,
 		"Begin_LoadsWhatWasCommitted":             beginLoadsWhatWasCommitted,
 		"Begin_MissingRow":                        beginMissingRow,
 		"Begin_BusyRowIsSkipped":                  beginBusyRowIsSkipped,

@@ -24,6 +24,8 @@ type Config struct {
 	Outbox     Outbox     `embed:"" prefix:"outbox-" envprefix:"SKALD_OUTBOX_"`
 	Quarantine Quarantine `embed:"" prefix:"quarantine-" envprefix:"SKALD_QUARANTINE_"`
 	Breaker    Breaker    `embed:"" prefix:"breaker-" envprefix:"SKALD_BREAKER_"`
+	Retention  Retention  `embed:"" prefix:"retention-" envprefix:"SKALD_RETENTION_"`
+	Webhook    Webhook    `embed:"" prefix:"webhook-" envprefix:"SKALD_WEBHOOK_"`
 	Log        Log        `embed:"" prefix:"log-" envprefix:"SKALD_LOG_"`
 }
 
@@ -100,6 +102,21 @@ type Breaker struct {
 	Pause    time.Duration `env:"PAUSE" default:"10s" help:"How long it holds before it tries the participant; doubled each time that trying fails."`
 	PauseMax time.Duration `env:"PAUSE_MAX" default:"5m" help:"Longest pause. An operator who ends a breaker keeps it off for this long."`
 	Try      time.Duration `env:"TRY" default:"30s" help:"How long trying takes from the first sagas let through to all; longer than the participants' timeouts."`
+}
+
+// Retention is how long sagas are kept once they have ended. Live ones are never touched.
+type Retention struct {
+	Default Span     `env:"DEFAULT" default:"0s" placeholder:"SPAN" help:"How long a saga is kept, such as 90d. 0: for ever."`
+	Sagas   []string `env:"SAGAS" placeholder:"NAME=SPAN,..." help:"The same by definition, such as order-placement=30d,refund=1w."`
+	Drop    bool     `env:"DROP" help:"Drop the tables of weeks that have left. If not, they stay as tables of their own, to be archived."`
+	Rate    int      `env:"RATE" default:"200" help:"Most sagas that lose their payloads in a second."`
+}
+
+// Webhook tells somebody's HTTP server that a person is asked for. Without a URL it is off.
+type Webhook struct {
+	URL      Secret   `env:"URL" placeholder:"URL" help:"Where to POST: an https address. Empty: nowhere."`
+	Secret   Secret   `env:"SECRET" placeholder:"TEXT" help:"Signs every request (HMAC-SHA256); 16 characters or more."`
+	Networks []string `env:"NETWORKS" placeholder:"CIDR,..." help:"Private networks that the URL may lead to, such as 10.20.0.0/16; http will do there. Empty: public addresses alone."`
 }
 
 // Log goes to standard error.

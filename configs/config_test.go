@@ -58,7 +58,7 @@ func TestConfig_EveryKeyHasThreeSpellings(t *testing.T) {
 			return "debug"
 		case key.Default == "true":
 			return "false"
-		case key.Path == "allow_unauthenticated":
+		case key.Default == "false":
 			return "true"
 		case strings.HasSuffix(key.Default, "iB"):
 			return "2GiB"
@@ -265,8 +265,72 @@ func TestSampleFile_SaysTheDefaults(t *testing.T) {
 	plain, err := parse(t)
 	require.NoError(t, err)
 	withFile.File = ""
-	if len(withFile.Kafka.Brokers) == 0 {
-		withFile.Kafka.Brokers = nil
+	for _, list := range []*[]string{&withFile.Kafka.Brokers, &withFile.Retention.Sagas, &withFile.Webhook.Networks} {
+		if len(*list) == 0 {
+			*list = nil
+		}
 	}
 	require.Equal(t, plain, withFile)
+}
+
+func TestSpan(t *testing.T) {
+	for text, want := range map[string]time.Duration{"0": 0, "90d": 90 * 24 * time.Hour, "2w": 14 * 24 * time.Hour, "36h": 36 * time.Hour, "1h30m": 90 * time.Minute} {
+		var s configs.Span
+		require.NoError(t, s.UnmarshalText([]byte(text)), text)
+		require.Equal(t, want, time.Duration(s), text)
+		var again configs.Span
+		require.NoError(t, again.UnmarshalText([]byte(s.String())))
+		require.Equal(t, s, again)
+	}
+	for _, text := range []string{"", "90", "d", "-1d", "1.5d", "99999d", "-1h", "1y"} {
+		require.Error(t, new(configs.Span).UnmarshalText([]byte(text)), text)
+	}
+}
+
+func TestValidate_Retention(t *testing.T) {
+	cfg, err := parse(t, "--retention-default=90d", "--retention-sagas=order-placement=30d,refund=0")
+	require.NoError(t, err)
+	require.NoError(t, cfg.Validate())
+	policies, err := cfg.Retention.Policies()
+	require.NoError(t, err)
+	require.Equal(t, map[string]time.Duration{"order-placement": 30 * 24 * time.Hour, "refund": 0}, policies)
+	for _, wrong := range [][]string{
+		{"--retention-default=1h"},
+		{"--retention-sagas=order-placement"},
+		{"--retention-sagas=order-placement=soon"},
+		{"--retention-sagas=order-placement=3h"},
+		{"--retention-sagas=Order=3d"},
+		{"--retention-sagas=a=3d,a=4d"},
+		{"--retention-rate=0"},
+	} {
+		cfg, err := parse(t, wrong...)
+		require.NoError(t, err)
+		require.ErrorContains(t, cfg.Validate(), "retention.", "%v", wrong)
+	}
+}
+
+func TestValidate_Webhook(t *testing.T) {
+	secret := "--webhook-secret=0123456789abcdef"
+	for _, right := range [][]string{
+		{"--webhook-url=https://example.org/hooks?key=1", secret},
+		{"--webhook-url=http://pager.internal:9000/", secret, "--webhook-networks=10.0.0.0/8,fd00::/8"},
+	} {
+		cfg, err := parse(t, right...)
+		require.NoError(t, err)
+		require.NoError(t, cfg.Validate(), "%v", right)
+	}
+	for _, wrong := range [][]string{
+		{"--webhook-url=https://example.org/hunter2"},
+		{"--webhook-url=https://example.org/hunter2", "--webhook-secret=short"},
+		{"--webhook-url=http://example.org/hunter2", secret},
+		{"--webhook-url=ftp://example.org/hunter2", secret},
+		{"--webhook-url=hunter2", secret},
+		{"--webhook-networks=10.0.0.0"},
+	} {
+		cfg, err := parse(t, wrong...)
+		require.NoError(t, err)
+		err = cfg.Validate()
+		require.ErrorContains(t, err, "webhook.", "%v", wrong)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
 }

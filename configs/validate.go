@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,6 +28,7 @@ func (c *Config) Validate(required ...string) error {
 		"intake.replies":    c.Intake.Replies, "intake.starts": c.Intake.Starts, "intake.batch_events": c.Intake.BatchEvents,
 		"sweep.limit": c.Sweep.Limit, "outbox.high_water": c.Outbox.HighWater,
 		"breaker.answers": c.Breaker.Answers, "breaker.sagas": c.Breaker.Sagas,
+		"retention.rate": c.Retention.Rate,
 	} {
 		v.check(n >= 1, key, "%d: want 1 or more", n)
 	}
@@ -50,6 +53,8 @@ func (c *Config) Validate(required ...string) error {
 		v.check(limit.got >= limit.least, key, "%s: want %s or more", limit.got, limit.least)
 	}
 	v.check(c.Breaker.Percent >= 1 && c.Breaker.Percent <= 100, "breaker.percent", "%d: want 1 to 100", c.Breaker.Percent)
+	c.validateRetention(&v)
+	c.validateWebhook(&v)
 	c.require(&v, required)
 	return v.err()
 }
@@ -85,6 +90,35 @@ func (c *Config) validateServers(v *validator) {
 	// 249 is Kafka's limit; the longest name behind the prefix is that of a participant's commands.
 	v.check(match(`[A-Za-z0-9._-]{0,150}`, c.Topics.Prefix), "topics.prefix", "%q: want letters, digits, dots, underscores and hyphens, at most 150", c.Topics.Prefix)
 	v.check(c.Topics.Replication == -1 || c.Topics.Replication >= 1 && c.Topics.Replication <= 32767, "topics.replication", "%d: want -1 or 1 to 32767", c.Topics.Replication)
+}
+
+// retentionLeast is the shortest policy: well above what clocks of replicas differ by.
+const retentionLeast = 24 * time.Hour
+
+func (c *Config) validateRetention(v *validator) {
+	long := func(d time.Duration) bool { return d == 0 || d >= retentionLeast }
+	v.check(long(time.Duration(c.Retention.Default)), "retention.default", "%s: want 0 (for ever) or at least 1d", c.Retention.Default)
+	policies, err := c.Retention.Policies()
+	v.check(err == nil, "retention.sagas", "%v", err)
+	for name, d := range policies {
+		v.check(match(`[a-z][a-z0-9-]{0,62}`, name), "retention.sagas", "%q is no name of a definition", name)
+		v.check(long(d), "retention.sagas", "%s=%s: want 0 (for ever) or at least 1d", name, d)
+	}
+}
+
+func (c *Config) validateWebhook(v *validator) {
+	for _, network := range c.Webhook.Networks {
+		_, err := netip.ParsePrefix(network)
+		v.check(err == nil, "webhook.networks", "%q: want a network such as 10.20.0.0/16", network)
+	}
+	if c.Webhook.URL == "" {
+		return
+	}
+	u, err := url.Parse(c.Webhook.URL.Reveal())
+	plain := err == nil && u.Scheme == "http" && len(c.Webhook.Networks) > 0
+	v.check(err == nil && u.Host != "" && (u.Scheme == "https" || plain), "webhook.url",
+		"want an https address; http will do where webhook.networks is set") // not the URL itself: it may hold a secret
+	v.check(len(c.Webhook.Secret) >= 16, "webhook.secret", "want 16 characters or more")
 }
 
 // require knows the keys that have no default; asking for another is a programmer's mistake.

@@ -28,7 +28,8 @@ type cli struct {
 	Hold       holdCmd       `cmd:"" group:"operate" help:"Stop sagas from outside for a while: a definition, a participant, all."`
 	Bench      benchCmd      `cmd:"" group:"operate" help:"Put a load on a server and measure what comes back."`
 
-	Audit auditCmd `cmd:"" group:"inspect" help:"Check what is stored against what was promised."`
+	Audit     auditCmd     `cmd:"" group:"inspect" help:"Check what is stored against what was promised."`
+	Retention retentionCmd `cmd:"" group:"inspect" help:"Remove what is past its retention."`
 
 	Config     configCmd     `cmd:"" group:"about" help:"Print every setting with its default, as a configuration file."`
 	Completion completionCmd `cmd:"" group:"about" help:"Print the completion script of a shell."`
@@ -128,6 +129,7 @@ func shapeFlags(k *kong.Kong) error {
 		"participant": {"admin-addr", "database-url", "kafka-brokers", "topics-prefix", "log-level", "log-format", "config"},
 		"migrate":     {"database-url", "config"},
 		"audit":       {"database-url", "config"},
+		"retention":   {"database-url", "config", "retention-default", "retention-sagas", "retention-drop", "retention-rate"},
 		"topics":      {"database-url", "kafka-brokers", "topics-prefix", "topics-partitions", "topics-replication", "config"},
 	}
 	settings := map[string]bool{"config": true}

@@ -222,6 +222,7 @@ func (r *replica) run(ctx context.Context, alongside []func(context.Context, *re
 		}
 		return err
 	})
+	group.Go(func() error { return r.retain(ctx) })
 	for _, f := range alongside {
 		group.Go(func() error { return f(ctx, r) })
 	}

@@ -38,6 +38,7 @@ type Store struct {
 	quota       map[time.Time]int64 // bytes offered, by hour
 	audit       map[string][]auditRow
 	definitions map[definitionKey]orchestrator.DefinitionRow
+	operations  []*operationRow // by id, from 1
 }
 
 var (

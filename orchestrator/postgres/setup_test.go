@@ -41,6 +41,8 @@ func emptied(t testing.TB, dsn string) {
 		DELETE FROM skald.idempotency_keys;
 		DELETE FROM skald.definitions;
 		DELETE FROM skald.holds;
+		DELETE FROM skald.operations;
+		DELETE FROM skald.operation_sagas;
 		DELETE FROM skald.quarantine;
 		DELETE FROM skald.quarantine_quota;
 		DELETE FROM skald.audit;

@@ -22,15 +22,18 @@ func golden(t *testing.T) map[string][]byte {
 	require.NoError(t, err)
 	audit, err := EncodeAudit(sampleAudit())
 	require.NoError(t, err)
+	operation, err := EncodeOperation(sampleOperation())
+	require.NoError(t, err)
 	facts, err := EncodeFacts(sampleFacts())
 	require.NoError(t, err)
 	return map[string][]byte{
-		"records-2": records,
-		"facts-1":   facts,
-		"headers-1": EncodeHeaders(sampleRecords()[0].Headers),
-		"acks-1":    append(EncodeAcks(sampleAcks()[:2]), EncodeAcks(sampleAcks()[2:])...),
-		"audit-1":   audit,
-		"plain-1":   EncodePlain([]byte(`{"a": 1e400}`)),
+		"records-2":   records,
+		"facts-1":     facts,
+		"headers-1":   EncodeHeaders(sampleRecords()[0].Headers),
+		"acks-1":      append(EncodeAcks(sampleAcks()[:2]), EncodeAcks(sampleAcks()[2:])...),
+		"audit-1":     audit,
+		"operation-1": operation,
+		"plain-1":     EncodePlain([]byte(`{"a": 1e400}`)),
 	}
 }
 
@@ -144,12 +147,13 @@ func TestDecode(t *testing.T) {
 func TestDecode_CutShort(t *testing.T) {
 	t.Parallel()
 	decoders := map[string]func([]byte) error{
-		"records-2": func(b []byte) error { _, err := DecodeRecords(b); return err },
-		"facts-1":   func(b []byte) error { _, err := DecodeFacts(b); return err },
-		"headers-1": func(b []byte) error { _, err := DecodeHeaders(b); return err },
-		"audit-1":   func(b []byte) error { _, _, err := DecodeAudit(b); return err },
-		"plain-1":   func(b []byte) error { _, err := DecodePlain(b); return err },
-		"acks-1":    func(b []byte) error { _, err := DecodeAcks(b); return err },
+		"records-2":   func(b []byte) error { _, err := DecodeRecords(b); return err },
+		"facts-1":     func(b []byte) error { _, err := DecodeFacts(b); return err },
+		"headers-1":   func(b []byte) error { _, err := DecodeHeaders(b); return err },
+		"audit-1":     func(b []byte) error { _, _, err := DecodeAudit(b); return err },
+		"plain-1":     func(b []byte) error { _, err := DecodePlain(b); return err },
+		"acks-1":      func(b []byte) error { _, err := DecodeAcks(b); return err },
+		"operation-1": func(b []byte) error { _, err := DecodeOperation(b); return err },
 	}
 	blocks := len(EncodeAcks(sampleAcks()[:2]))
 	for name, decode := range decoders {
@@ -183,4 +187,21 @@ func FuzzDecodeRecords(f *testing.F) {
 		require.NoError(t, err)
 		require.Empty(t, cmp.Diff(records, same))
 	})
+}
+
+func sampleOperation() orchestrator.OperationRequest {
+	return orchestrator.OperationRequest{
+		Action: saga.ActionRetry, Step: "charge", Payload: json.RawMessage(`{"n":1.10e1}`), Reason: "it is back", Rate: 20,
+		Filter: orchestrator.OperationFilter{
+			Saga: "order", Statuses: []saga.Status{saga.Suspended}, Attention: "any", BlockedOn: saga.CauseAttention, Labels: map[string]string{"shop": "b"},
+			CreatedAfter: time.Date(2026, 11, 2, 3, 4, 5, 6000, time.UTC),
+		},
+	}
+}
+
+func TestOperation_IsReadAsItWas(t *testing.T) {
+	t.Parallel()
+	got, err := DecodeOperation(read(t, "operation-1"))
+	require.NoError(t, err)
+	require.Equal(t, sampleOperation(), got)
 }

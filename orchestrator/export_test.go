@@ -17,6 +17,22 @@ func (e *Engine) Turn(ctx context.Context) int {
 	return len(items)
 }
 
+// OfferHandled is HandleQuarantined for a test that turns the committer itself.
+func (e *Engine) OfferHandled(ctx context.Context, req QuarantineRequest, done func(QuarantineResult, error)) error {
+	it, err := e.handlingItem(ctx, req)
+	if err != nil {
+		return err
+	}
+	it.done = func(a answer) {
+		if err := a.failure(); err != nil || a.Handled == nil {
+			done(QuarantineResult{}, err)
+			return
+		}
+		done(*a.Handled, nil)
+	}
+	return e.offer(it)
+}
+
 // Sweep is one sweep.
 func (e *Engine) Sweep(ctx context.Context) {
 	for _, w := range e.workers {
@@ -24,6 +40,16 @@ func (e *Engine) Sweep(ctx context.Context) {
 			s.sweep(ctx)
 		}
 	}
+}
+
+// Operate does one slice of an operation, and reports whether there was one.
+func (e *Engine) Operate(ctx context.Context) bool {
+	for _, w := range e.workers {
+		if o, ok := w.(*operator); ok {
+			return o.slice(ctx)
+		}
+	}
+	return false
 }
 
 // FireTimers hands what is due to the intake, and reports how much that is.
@@ -54,4 +80,13 @@ func (e *Engine) Know(tenant string, def *saga.Definition) {
 // Forget drops a compiled definition.
 func (e *Engine) Forget(tenant, name string, version int) {
 	delete(e.registry.compiled, defKey{tenant, name, version})
+}
+
+// Watch is one look after holds and breakers.
+func (e *Engine) Watch(ctx context.Context) {
+	for _, w := range e.workers {
+		if w, ok := w.(*watcher); ok {
+			w.look(ctx)
+		}
+	}
 }

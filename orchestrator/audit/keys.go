@@ -47,7 +47,7 @@ func checkAnswer(tenant string, k *KeyRow, page *Keys, since time.Time) []Proble
 		return problem(AnswerUnreadable, saga.ID{}, "its answer cannot be read: %v", err)
 	}
 	if len(a.sagas()) == 0 {
-		if a.Refused == nil && !a.NotFound && !a.Revision {
+		if a.Refused == nil && !a.NotFound && !a.Revision && a.Handled == nil && a.Unhandled == nil && a.Chosen == nil {
 			return problem(AnswerUnreadable, saga.ID{}, "its answer is empty")
 		}
 		return nil

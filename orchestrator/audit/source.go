@@ -179,6 +179,10 @@ type answer struct {
 	KeyInUse *orchestrator.KeyInUseError `json:"key_in_use"`
 	NotFound bool                        `json:"not_found"`
 	Revision bool                        `json:"revision"`
+	// Of quarantined records; they name none, or one that is named for information.
+	Handled   *json.RawMessage `json:"handled"`
+	Unhandled *json.RawMessage `json:"unhandled"`
+	Chosen    *json.RawMessage `json:"chosen"`
 }
 
 func readAnswer(b []byte) (a answer, err error) {

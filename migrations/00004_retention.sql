@@ -1,5 +1,5 @@
--- What retention has done: how far payloads were taken away, and which weeks were detached.
--- Locks: none but on the new tables.
+-- What retention has done: how far payloads were taken away, and which weeks were detached; and an index for the record of operator
+-- actions. Locks: none but on the new tables, and SHARE on audit, which few write.
 
 -- +goose Up
 SET LOCAL lock_timeout = '2s';
@@ -26,7 +26,10 @@ CREATE TABLE skald.retention_tables (
 	dropped_at  timestamptz           -- NULL: it is there, unless somebody else dropped it
 );
 
+CREATE INDEX audit_saga ON skald.audit (tenant, saga_id, seq) WHERE saga_id IS NOT NULL;
+
 -- +goose Down
 SET LOCAL lock_timeout = '2s';
+DROP INDEX skald.audit_saga;
 DROP TABLE skald.retention_tables;
 DROP TABLE skald.retention;

@@ -20,6 +20,7 @@ type item struct {
 	settled  *Settled         // of a refused record: leaves the outbox with this event; nil: nothing does
 	revision int64            // of a precise timer: it is dropped where the saga has moved on; 0: whatever it is
 	tries    int
+	from     string       // of an action or a wish: from where it came, for the audit
 	done     func(answer) // nil: nobody waits
 }
 

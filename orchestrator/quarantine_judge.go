@@ -53,7 +53,7 @@ func (c *committer) applyHandling(ctx context.Context, tx Tx, f *forming, it *it
 	case wait:
 		return f.busy(it)
 	}
-	f.note(h, &was, &result, before)
+	f.note(h, it.from, &was, &result, before)
 	c.reply(f, it, answer{Handled: &result})
 	return nil
 }
@@ -89,7 +89,7 @@ func (c *committer) handle(ctx context.Context, tx Tx, f *forming, it *item) (re
 }
 
 // note writes down what was done about a record, beside it and in the audit.
-func (f *forming) note(h *handling, was *QuarantineHandling, result *QuarantineResult, before int64) {
+func (f *forming) note(h *handling, from string, was *QuarantineHandling, result *QuarantineResult, before int64) {
 	now := QuarantineHandling{
 		State: result.State, Outcome: result.Outcome, Why: result.Why, By: h.req.By, Reason: h.req.Reason, At: f.at,
 		Redrives: was.Redrives, Vouched: result.Vouched, Attempt: h.attempt,
@@ -113,7 +113,7 @@ func (f *forming) note(h *handling, was *QuarantineHandling, result *QuarantineR
 		detail = nil
 	}
 	f.batch.Audit = append(f.batch.Audit, Audit{
-		Tenant: h.req.Tenant, Actor: h.req.By, Action: "quarantine." + string(h.req.Action), Saga: result.Saga,
+		Tenant: h.req.Tenant, Actor: h.req.By, From: from, Action: "quarantine." + string(h.req.Action), Saga: result.Saga,
 		Target: fmt.Sprintf("quarantined record %d", h.req.ID), Reason: h.req.Reason, RequestID: h.req.RequestID,
 		Before: before, After: result.Revision, Detail: detail,
 	})

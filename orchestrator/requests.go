@@ -126,7 +126,7 @@ func (c *committer) applyAct(ctx context.Context, f *forming, w *working, it *it
 		return nil
 	}
 	f.batch.Audit = append(f.batch.Audit, Audit{
-		Tenant: req.Tenant, Actor: req.Act.By, Action: "saga." + string(req.Act.Action), Saga: req.ID,
+		Tenant: req.Tenant, Actor: req.Act.By, From: it.from, Action: "saga." + string(req.Act.Action), Saga: req.ID,
 		Target: req.Act.Step, Reason: req.Act.Reason, RequestID: req.RequestID, Before: before, After: w.in.Revision,
 	})
 	c.reply(f, it, answer{Acted: &Acted{ID: req.ID, Status: w.in.Status, Revision: w.in.Revision, Pending: d.Pending, Changed: d.Outcome == saga.Applied, Why: d.Why}})

@@ -208,6 +208,7 @@ type Answer struct {
 type Audit struct {
 	Tenant    string          `json:"tenant"`
 	Actor     string          `json:"actor"`
+	From      string          `json:"from,omitempty"` // from where: the client's address; empty: from within
 	Action    string          `json:"action"`
 	Saga      saga.ID         `json:"saga,omitzero"`
 	Target    string          `json:"target,omitempty"` // a step, a definition, a quarantined record

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/skaldhq/skald/orchestrator"
@@ -54,6 +55,29 @@ func (s *Store) Audit(_ context.Context, tenant string, before int64, limit int)
 			return nil, err
 		}
 		entries = append(entries, stored.AuditEntry{Seq: seq, At: at, Audit: a, Hash: chain[seq-1].hash})
+	}
+	return entries, nil
+}
+
+// AuditEntries implements orchestrator.AuditLog.
+func (s *Store) AuditEntries(_ context.Context, q orchestrator.AuditQuery) ([]orchestrator.AuditEntry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	chain := s.audit[q.Tenant]
+	if q.Before <= 0 || q.Before > int64(len(chain)) {
+		q.Before = int64(len(chain)) + 1
+	}
+	var entries []orchestrator.AuditEntry
+	for seq := q.Before - 1; seq >= 1 && len(entries) < q.Limit; seq-- {
+		a, at, err := stored.DecodeAudit(chain[seq-1].entry)
+		if err != nil {
+			return nil, err
+		}
+		if (q.Actor == "" || a.Actor == q.Actor) && (q.Action == "" || a.Action == q.Action || strings.HasPrefix(a.Action, q.Action+".")) &&
+			(q.Saga.IsZero() || a.Saga == q.Saga) && (q.Target == "" || a.Target == q.Target) &&
+			!at.Before(q.From) && (q.To.IsZero() || at.Before(q.To)) {
+			entries = append(entries, orchestrator.AuditEntry{Seq: seq, At: at, Audit: a, Hash: chain[seq-1].hash})
+		}
 	}
 	return entries, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/skaldhq/skald/orchestrator"
 	"github.com/skaldhq/skald/orchestrator/internal/stored"
@@ -56,10 +57,24 @@ func (s *Store) Audit(ctx context.Context, tenant string, before int64, limit in
 		before = math.MaxInt64
 	}
 	rows, err := s.cfg.API.Query(ctx, sqlListAudit, tenant, before, limit)
+	return auditEntries(rows, err)
+}
+
+// AuditEntries implements orchestrator.AuditLog.
+func (s *Store) AuditEntries(ctx context.Context, q orchestrator.AuditQuery) ([]orchestrator.AuditEntry, error) {
+	if q.Before <= 0 {
+		q.Before = math.MaxInt64
+	}
+	rows, err := s.cfg.API.Query(ctx, sqlFilterAudit, q.Tenant, q.Before, q.Actor, q.Action, uuidOrNull(q.Saga), q.Target,
+		timestampOrNull(q.From), timestampOrNull(q.To), q.Limit)
+	return auditEntries(rows, err)
+}
+
+func auditEntries(rows pgx.Rows, err error) ([]orchestrator.AuditEntry, error) {
 	if err != nil {
 		return nil, translate("list the audit", err)
 	}
-	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e stored.AuditEntry, err error) {
+	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e orchestrator.AuditEntry, err error) {
 		var entry, hash []byte
 		if err := row.Scan(&e.Seq, &entry, &hash); err != nil {
 			return e, err
@@ -71,7 +86,35 @@ func (s *Store) Audit(ctx context.Context, tenant string, before int64, limit in
 	return entries, translate("list the audit", err)
 }
 
-// VerifyAudit recomputes the hashes of a tenant's entries and looks for holes; a *stored.ChainError names the first that does not
+// auditRow are the columns that lists filter by. The hash covers the entry alone, so they are compared with it.
+type auditRow struct {
+	at                    time.Time
+	actor, action, target string
+	saga                  pgtype.UUID
+}
+
+// differs names the column that does not say what the entry does; empty: none, or the entry cannot be read, which the audit of
+// actions tells.
+func (r *auditRow) differs(entry []byte) string {
+	a, at, err := stored.DecodeAudit(entry)
+	if err != nil {
+		return ""
+	}
+	for _, c := range []struct {
+		name string
+		same bool
+	}{
+		{"at", at.Equal(r.at.Truncate(time.Microsecond))}, {"actor", a.Actor == r.actor}, {"action", a.Action == r.action},
+		{"target", a.Target == r.target}, {"saga_id", uuidOrNull(a.Saga) == r.saga},
+	} {
+		if !c.same {
+			return c.name
+		}
+	}
+	return ""
+}
+
+// VerifyAudit recomputes the hashes of a tenant's entries, looks for holes, and compares the columns with the entries; a *stored.ChainError names the first that does not
 // fit.
 func (s *Store) VerifyAudit(ctx context.Context, tenant string) error {
 	opts := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
@@ -84,11 +127,15 @@ func (s *Store) VerifyAudit(ctx context.Context, tenant string) error {
 			want, seq   int64
 			entry, hash []byte
 			chain       [32]byte
+			row         auditRow
 		)
-		_, err = pgx.ForEachRow(rows, []any{&seq, &entry, &hash}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&seq, &row.at, &row.actor, &row.action, &row.saga, &row.target, &entry, &hash}, func() error {
 			want++
 			if chain = stored.ChainAudit(chain, entry); seq != want || !slices.Equal(chain[:], hash) {
 				return &stored.ChainError{Tenant: tenant, Entry: want, What: fmt.Sprintf("entry %d does not fit the chain", want)}
+			}
+			if column := row.differs(entry); column != "" {
+				return &stored.ChainError{Tenant: tenant, Entry: want, What: fmt.Sprintf("entry %d says otherwise than its column %s", want, column)}
 			}
 			return nil
 		})

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -166,6 +167,23 @@ func TestAudit_TamperingShows(t *testing.T) {
 	require.ErrorContains(t, s.VerifyAudit(t.Context(), "default"), "entry 2 does not fit")
 	tamper(`DELETE FROM skald.audit WHERE seq = 1`)
 	require.ErrorContains(t, s.VerifyAudit(t.Context(), "default"), "entry 1 does not fit")
+}
+
+// The hash covers the entry; the columns that lists filter by must say the same, or a row could be hidden from those who look.
+func TestAudit_TamperedColumnShows(t *testing.T) {
+	t.Parallel()
+	dsn := migrated(t)
+	s := newStore(t, dsn)
+	for range 5 {
+		require.NoError(t, begin(t, s).Commit(t.Context(), newSaga()))
+	}
+	require.NoError(t, s.VerifyAudit(t.Context(), "default"))
+	for i, c := range [][2]string{
+		{"actor", `'eve'`}, {"action", `'saga.resume'`}, {"target", `'elsewhere'`}, {"at", `at - interval '1 day'`}, {"saga_id", `gen_random_uuid()`},
+	} { // from the newest on: the first that does not fit is told
+		exec(t, dsn, fmt.Sprintf(`SET session_replication_role = replica; UPDATE skald.audit SET %s = %s WHERE seq = %d`, c[0], c[1], 5-i))
+		require.ErrorContains(t, s.VerifyAudit(t.Context(), "default"), fmt.Sprintf("entry %d says otherwise than its column %s", 5-i, c[0]))
+	}
 }
 
 func TestOpenPool_Parameters(t *testing.T) {

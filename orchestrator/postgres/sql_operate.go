@@ -22,7 +22,21 @@ WHERE tenant = $1 AND seq < $2
 ORDER BY seq DESC
 LIMIT $3`
 
-	sqlReadAudit = `SELECT seq, entry, hash FROM skald.audit WHERE tenant = $1 ORDER BY seq`
+	sqlFilterAudit = `
+SELECT seq, entry, hash
+FROM skald.audit
+WHERE tenant = $1
+	AND seq < $2
+	AND ($3 = '' OR actor = $3)
+	AND ($4 = '' OR action = $4 OR starts_with(action, $4 || '.'))
+	AND ($5::uuid IS NULL OR saga_id = $5)
+	AND ($6 = '' OR target = $6)
+	AND ($7::timestamptz IS NULL OR at >= $7)
+	AND ($8::timestamptz IS NULL OR at < $8)
+ORDER BY seq DESC
+LIMIT $9`
+
+	sqlReadAudit = `SELECT seq, at, actor, action, saga_id, target, entry, hash FROM skald.audit WHERE tenant = $1 ORDER BY seq`
 
 	sqlAuditHead = `SELECT seq, hash FROM skald.audit_heads WHERE tenant = $1`
 

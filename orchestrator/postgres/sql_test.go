@@ -89,6 +89,7 @@ func statements() map[string]string {
 		"sqlNotedOperation":       sqlNotedOperation,
 		"sqlListOutcomes":         sqlListOutcomes,
 		"sqlListAudit":            sqlListAudit,
+		"sqlFilterAudit":          sqlFilterAudit,
 		"sqlReadAudit":            sqlReadAudit,
 		"sqlAuditHead":            sqlAuditHead,
 		"sqlAuditTenants":         sqlAuditTenants,

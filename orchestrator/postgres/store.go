@@ -35,6 +35,7 @@ var (
 	_ orchestrator.Store       = (*Store)(nil)
 	_ orchestrator.Reader      = (*Store)(nil)
 	_ orchestrator.Definitions = (*Store)(nil)
+	_ orchestrator.AuditLog    = (*Store)(nil)
 )
 
 // New returns a store on a database that is migrated.

@@ -19,6 +19,7 @@ type Store interface {
 	orchestrator.Definitions
 	orchestrator.Operations
 	orchestrator.Holds
+	orchestrator.AuditLog
 	auditing.Source
 
 	Audit(ctx context.Context, tenant string, before int64, limit int) ([]stored.AuditEntry, error)
@@ -112,6 +113,7 @@ func cases() map[string]func(*suite) {
 		"Quarantine_HandledOnce":                  quarantineHandledOnce,
 		"Quarantine_LockedRecordIsLeftOut":        quarantineLockedRecordIsLeftOut,
 		"Audit_Chain":                             auditChain,
+		"Audit_Filters":                           auditFilters,
 		"Audit_WithItsEffectOnly":                 auditWithItsEffectOnly,
 		"AuditScope_EveryTenant":                  auditScopeOfEveryTenant,
 		"AuditSagas_WithAllThatBelongsToThem":     auditSagasWithAllThatBelongsToThem,

@@ -56,10 +56,5 @@ type ChainError struct {
 
 func (e *ChainError) Error() string { return fmt.Sprintf("audit of %s: %s", e.Tenant, e.What) }
 
-// AuditEntry is one operator action as it is stored. Seq counts a tenant's entries from 1 without holes.
-type AuditEntry struct {
-	Seq int64
-	At  time.Time
-	orchestrator.Audit
-	Hash [32]byte
-}
+// AuditEntry is one operator action as it is stored.
+type AuditEntry = orchestrator.AuditEntry

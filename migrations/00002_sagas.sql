@@ -31,7 +31,8 @@ CREATE TABLE skald.sagas (
 ) PARTITION BY RANGE (id);
 
 -- No index may hold a column that changes at every transition: that would end HOT updates.
-CREATE INDEX sagas_list ON skald.sagas (tenant, id);
+-- The time of creation is the database's, that in the id a replica's: between the two a list by time reads the index alone.
+CREATE INDEX sagas_list ON skald.sagas (tenant, id, created_at);
 CREATE INDEX sagas_key ON skald.sagas (tenant, key, id) WHERE key <> '';
 CREATE INDEX sagas_live ON skald.sagas (wake_at, id) WHERE wake_at IS NOT NULL;
 -- What lists look for is often rare, or old: a page must not read through all that has completed since. Most sagas never enter those

@@ -14,10 +14,11 @@ LEFT JOIN skald.outbox AS o ON o.batch = b.batch
 LEFT JOIN skald.receipts AS r ON r.batch = b.batch AND r.batch BETWEEN $2 AND $3`
 
 	// Which commands wait to be published is known to the outbox alone (see stored.Causes). Only live sagas wait, and most of them
-	// for a reply: the first two lines name the indexes that know.
+	// for a reply: the first two lines name the indexes that know. Mostly the outbox is empty: then none is looked at.
 	sqlCauses = `
 	($6 = '' OR s.wake_at IS NOT NULL)
 	AND ($6 IN ('', 'reply', 'unpublished') OR s.causes && '{backoff,hold,attention}')
+	AND ($6 <> 'unpublished' OR EXISTS (SELECT FROM skald.outbox WHERE retry_at < 'infinity'))
 	AND ($6 = ''
 		OR $6 NOT IN ('reply', 'unpublished') AND $6 = ANY (s.causes)
 		OR 'reply' = ANY (s.causes) AND CASE $6

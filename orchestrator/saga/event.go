@@ -17,7 +17,8 @@ type Event struct {
 type Env struct {
 	At     time.Time // the database's time, to the microsecond (S21)
 	Jitter float64   // drawn outside, 0 <= Jitter < 1
-	// Holds are the holds on this saga's definition, tenant or participants, in force, ended since the saga's ClockAt, or tried.
+	// Holds are the holds on this saga's definition, tenant or participants, in force, or ended
+	// since the saga's ClockAt or since its oldest open command was sent.
 	Holds []Hold
 	// Sent says, for each open command, what is known of its newest attempt.
 	Sent []Sent

@@ -85,12 +85,12 @@ func (m *machine) waitsForParticipant() bool {
 	return slices.ContainsFunc(m.waiting(), func(p string) bool { return m.inForce(p) != nil })
 }
 
-// spared reports whether a failing attempt of step i is not its last, although its budget is used up: its participant is held, or
-// tried by its breaker. The budget is spent by participants that are there.
+// spared reports whether a failing attempt of step i is not its last, although its budget is used up: while it was out its
+// participant was held, or tried by its breaker. The budget is spent with participants that are there.
 func (m *machine) spared(i int) bool {
-	p := m.def.Steps[i].Participant
-	return m.inForce(p) != nil || slices.ContainsFunc(m.env.Holds, func(h Hold) bool {
-		return h.Participant == p && !h.From.After(m.env.At) && h.TriedUntil.After(m.env.At)
+	p, sent := m.def.Steps[i].Participant, m.next.Steps[i].Forward.SentAt
+	return slices.ContainsFunc(m.env.Holds, func(h Hold) bool {
+		return h.Participant == p && !h.From.After(m.env.At) && (h.To.IsZero() || h.To.After(sent) || h.TriedUntil.After(sent))
 	})
 }
 

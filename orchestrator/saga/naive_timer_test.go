@@ -78,11 +78,11 @@ func (n *naive) deadlineHeld() bool {
 	return false
 }
 
-// spared: rule 10, "Until a hold on a participant has ended for all, no attempt that fails is a step's last".
+// spared: rule 10, "no attempt that was out under a hold on its participant is a step's last".
 func (n *naive) spared(i int) bool {
 	return slices.ContainsFunc(n.holds, func(h saga.Hold) bool {
 		return h.Participant == n.steps[i].Participant && !n.now.Before(h.From) &&
-			(h.To.IsZero() || n.now.Before(h.To) || n.now.Before(h.TriedUntil))
+			(h.To.IsZero() || n.steps[i].f.sentAt.Before(h.To) || n.steps[i].f.sentAt.Before(h.TriedUntil))
 	})
 }
 

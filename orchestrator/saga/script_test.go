@@ -340,11 +340,7 @@ func (s *script) judge(t *testing.T, body saga.Body) (saga.Decision, error) {
 	t.Helper()
 	s.events++
 	ev := saga.Event{ID: fmt.Sprintf("e%d", s.events), Body: body, Env: saga.Env{At: s.at, Jitter: 0.5}}
-	for _, h := range s.holds {
-		if h.To.IsZero() || h.To.After(s.in.ClockAt) || h.TriedUntil.After(s.at) {
-			ev.Holds = append(ev.Holds, h)
-		}
-	}
+	ev.Holds = append(ev.Holds, s.holds...)
 	for i := range s.def.Steps {
 		for _, verb := range []saga.Verb{saga.Execute, saga.Compensate} {
 			if known, ok := s.sent[legKey{s.def.Steps[i].Name, verb}]; ok {

@@ -72,11 +72,7 @@ func (w *world) event(body saga.Body) saga.Event {
 		ev.ID = ""
 	}
 	ev.At, ev.Jitter = w.at, float64(w.pick(4, "jitter"))/4
-	for _, h := range w.holds {
-		if h.To.IsZero() || h.To.After(w.in.ClockAt) || h.TriedUntil.After(w.at) {
-			ev.Holds = append(ev.Holds, h)
-		}
-	}
+	ev.Holds = append(ev.Holds, w.holds...)
 	for i, s := range w.in.Steps {
 		for _, verb := range []saga.Verb{saga.Execute, saga.Compensate} {
 			leg := s.Forward

@@ -34,6 +34,7 @@ type Config struct {
 	SweepLimit    int           // sagas of one sweep; 0: 1,000
 	KeepEvery     time.Duration // 0: 1 h
 	OperateEvery  time.Duration // how often a replica looks for operations while there are none; 0: 1 s
+	OperateLease  time.Duration // how long a slice of an operation may take before its replica is taken for dead; 0: 15 s (L3)
 	WatchEvery    time.Duration // how often holds and breakers are looked after; 0: never
 	Breaker       Breaker       // zero: participants are held by operators alone
 	WakeGrid      time.Duration // what stored wake times are rounded up to; 0: Grid. Less makes more index entries, for tests

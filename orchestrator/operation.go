@@ -90,7 +90,7 @@ type Operation struct {
 }
 
 // Done is how many sagas have their outcome.
-func (o *Operation) Done() int64 { return o.Succeeded + o.Refused + o.Failed }
+func (o Operation) Done() int64 { return o.Succeeded + o.Refused + o.Failed }
 
 // OperationRequest says what is to be done, and with which sagas.
 type OperationRequest struct {
@@ -176,7 +176,7 @@ func (e *OperationStateError) Error() string {
 }
 
 // May is nil, or an *OperationStateError.
-func (o *Operation) May(change OperationChange) error {
+func (o Operation) May(change OperationChange) error {
 	if o.State.Ended() || change == OperationPause && o.Paused || change == OperationResume && !o.Paused {
 		return &OperationStateError{State: o.State, Paused: o.Paused && !o.State.Ended(), Change: change}
 	}

@@ -12,9 +12,6 @@ import (
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
-// operationLease is how long a slice may take before its taker is taken for dead (L3).
-const operationLease = 15 * time.Second
-
 // How many sagas one slice lists, and acts on at most.
 const (
 	operationGather = 500
@@ -28,6 +25,7 @@ const (
 // saga. So one whose outcome was not stored, because the replica died, answers the same when it is done again.
 type operator struct {
 	every  time.Duration
+	lease  time.Duration
 	queue  OperationQueue
 	reader Reader
 	offer  func(ActRequest, func(Acted, error)) error
@@ -46,7 +44,7 @@ func (o *operator) run(ctx context.Context) {
 
 // slice does one slice, and reports whether there was one.
 func (o *operator) slice(ctx context.Context) bool {
-	op, ok, err := o.queue.TakeOperation(ctx, operationLease)
+	op, ok, err := o.queue.TakeOperation(ctx, o.lease)
 	if err == nil && ok {
 		switch op.State {
 		case OperationGathering:
@@ -102,7 +100,7 @@ func (o *operator) act(ctx context.Context, op *Operation) error {
 		}
 	}
 	stays := context.WithoutCancel(ctx) // what was handed in is answered while the engine drains, too
-	for !s.answered() && o.clock.Now().Sub(began) < operationLease-5*time.Second {
+	for !s.answered() && o.clock.Now().Sub(began) < o.lease*2/3 {
 		o.signal.Wait(stays, time.Second)
 	}
 	outcomes, overloaded := s.outcomes()

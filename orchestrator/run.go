@@ -116,7 +116,7 @@ func Assemble(cfg Config, ports Ports) *Engine {
 	}
 	if cfg.Operations != nil {
 		e.workers = append(e.workers, &operator{
-			every: cfg.OperateEvery, queue: cfg.Operations, reader: cfg.Reader, offer: e.OfferAct, clock: clock, signal: ports.Signal(), log: cfg.Logger,
+			every: cfg.OperateEvery, lease: cfg.OperateLease, queue: cfg.Operations, reader: cfg.Reader, offer: e.OfferAct, clock: clock, signal: ports.Signal(), log: cfg.Logger,
 		})
 	}
 	if cfg.WatchEvery > 0 {
@@ -145,6 +145,7 @@ func (c *Config) setDefaults() {
 	span(&c.SweepEvery, 2*time.Second)
 	span(&c.KeepEvery, time.Hour)
 	span(&c.OperateEvery, time.Second)
+	span(&c.OperateLease, 15*time.Second)
 	span(&c.WakeGrid, Grid)
 	span(&c.RetryIn, 8*time.Second)
 	span(&c.TakeAgain, 10*time.Second)

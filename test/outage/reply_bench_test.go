@@ -14,6 +14,7 @@ import (
 // rubbishBench is a site whose reply topic takes records of 10 MB.
 type rubbishBench struct {
 	*stack.Replica
+	site  *site
 	ring  *wire.Keyring
 	kafka sarama.Client
 	admin sarama.ClusterAdmin
@@ -26,7 +27,7 @@ func newRubbishBench(t *testing.T) *rubbishBench {
 	kafka := newBroker(t, map[string]string{"message.max.bytes": "33554432"}).start()
 	s := newSite(t, kafka.addr())
 	s.participants()
-	b := &rubbishBench{Replica: s.serve("SKALD_REPLY_KEYS=" + ringText).Ready(t), kafka: kafka.connect()}
+	b := &rubbishBench{site: s, Replica: s.serve("SKALD_REPLY_KEYS=" + ringText).Ready(t), kafka: kafka.connect()}
 	register(t, b.Client)
 	registerWaiting(t, b.Client)
 	var err error

@@ -32,6 +32,7 @@ type committer struct {
 	health   *health
 	mark     func([]Delivery)
 	breakers *breakers
+	groups   *groups
 	later    []*item // rows that somebody had locked
 }
 

@@ -22,6 +22,7 @@ type Config struct {
 	Encoder     Encoder
 	Decoder     Decoder      // nil: quarantined records cannot be redriven
 	Topics      Topics       // nil: topics are not provisioned or checked
+	Groups      Groups       // nil: nobody knows how far participants are, and every attempt times out as it is
 	Logger      *slog.Logger // nil: slog.Default
 	Observer    Observer     // nil: nobody looks
 

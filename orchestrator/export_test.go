@@ -90,3 +90,9 @@ func (e *Engine) Watch(ctx context.Context) {
 		}
 	}
 }
+
+// LookAtGroups reads every wanted group once.
+func (e *Engine) LookAtGroups(ctx context.Context) { e.groups.look(ctx) }
+
+// Waits reports whether a group has certainly not begun with a record.
+func (g *Group) Waits(partition int32, offset int64) bool { return g.waits(partition, offset) }

@@ -60,6 +60,7 @@ type forming struct {
 	marks    []Delivery                   // once committed
 	settled  []Settled                    // what events took out of the outbox
 	later    []*item                      // for the next batch, once committed
+	asked    map[string]struct{}          // participants that commands go to
 	handled  map[int64]QuarantineHandling // of locked records, as earlier items of the batch left them
 	counting bool                         // somebody wants seen
 	seen     []sighting                   // of participants; once committed
@@ -109,6 +110,7 @@ func (f *forming) take(w *working, d saga.Decision) {
 		f.ignored++
 	}
 	for _, cmd := range d.Commands {
+		f.asked[cmd.Participant] = struct{}{}
 		f.batch.Outbox = append(f.batch.Outbox, f.encoder.Command(&w.in, cmd, f.at))
 	}
 	for _, fact := range d.Facts {

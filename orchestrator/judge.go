@@ -112,6 +112,7 @@ func (c *committer) working(ctx context.Context, tx Tx, f *forming, id saga.ID) 
 	}
 	w := f.begin(id, row.Instance.Tenant, def)
 	w.in, w.stored, w.wakeAt, w.wake, w.sent = row.Instance, row.Instance.Revision, row.WakeAt, row.WakeAt, row.Sent
+	c.groups.fill(def, w.sent)
 	return w, RowLoaded, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -217,7 +218,9 @@ func (e *Engine) Blocked(ctx context.Context, view View) ([]saga.BlockedOn, erro
 	if err != nil {
 		return nil, err
 	}
-	return saga.Blocked(def, view.Instance, envOf(at, holds, view.Instance.Tenant, view.Instance.ID, def, view.Sent)), nil
+	sent := slices.Clone(view.Sent)
+	e.groups.fill(def, sent)
+	return saga.Blocked(def, view.Instance, envOf(at, holds, view.Instance.Tenant, view.Instance.ID, def, sent)), nil
 }
 
 func checkAct(req *ActRequest) error {

@@ -17,6 +17,7 @@ type Engine struct {
 	cfg       Config
 	registry  *registry
 	around    *around
+	groups    *groups
 	health    *health
 	intake    *queue[*item]
 	outgoing  *queue[outgoing]
@@ -100,12 +101,14 @@ func Assemble(cfg Config, ports Ports) *Engine {
 		cfg: cfg, clock: clock, random: random, intake: intake, outgoing: out, health: &health{now: clock.Now},
 		registry: newRegistry(cfg.Definitions, ports), around: &around{store: cfg.Store, clock: clock},
 	}
+	e.groups = &groups{port: cfg.Groups, clock: clock, log: cfg.Logger, wanted: map[string]time.Time{}, seen: map[string]seenGroup{}}
 	pending := &acks{}
 	brk := &breakers{cfg: cfg.Breaker, holds: cfg.Holds, clock: clock, observer: cfg.Observer, log: cfg.Logger, windows: map[participantKey]*window{}}
 	timers := newTimers(clock, ports.Signal(), intake)
 	e.committer = &committer{
 		cfg: &e.cfg, store: cfg.Store, encoder: cfg.Encoder, log: cfg.Logger, observer: cfg.Observer, clock: clock, random: random,
 		registry: e.registry, intake: intake, outgoing: out, acks: pending, timers: timers, health: e.health, mark: cfg.Broker.Mark, breakers: brk,
+		groups: e.groups,
 	}
 	e.relay = &relay{limit: cfg.RetryIn, broker: cfg.Broker, queue: out, intake: intake, acks: pending, clock: clock, observer: cfg.Observer, health: e.health, log: cfg.Logger}
 	e.workers = []worker{
@@ -113,6 +116,9 @@ func Assemble(cfg Config, ports Ports) *Engine {
 		&sweeper{cfg: &e.cfg, store: cfg.Store, reader: cfg.Reader, intake: intake, outgoing: out, clock: clock, health: e.health, log: cfg.Logger},
 		&keeper{cfg: &e.cfg, store: cfg.Store, clock: clock, health: e.health, log: cfg.Logger},
 		timers,
+	}
+	if cfg.Groups != nil {
+		e.workers = append(e.workers, e.groups)
 	}
 	if cfg.Operations != nil {
 		e.workers = append(e.workers, &operator{

@@ -93,6 +93,7 @@ type replica struct {
 	pools  []*pgxpool.Pool
 	broker *kafka.Broker
 	admin  *kafka.Admin
+	groups *kafka.LagReader
 	engine *orchestrator.Engine
 	api    *api.API
 	web    net.Listener
@@ -136,6 +137,7 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 		Encoder:       codec,
 		Decoder:       codec,
 		Topics:        &provisioner{admin: r.admin, topics: topicsOf(cfg), create: cfg.Topics.Create},
+		Groups:        r.groups,
 		Logger:        s.log,
 		Observer:      api.Observers(hub, metrics),
 		BatchEvents:   cfg.Intake.BatchEvents,
@@ -203,6 +205,7 @@ func (r *replica) openKafka(ctx context.Context, store *postgres.Store, registry
 	if r.admin, err = kafka.NewAdmin(cfg); err != nil {
 		return cfg, err
 	}
+	r.groups = kafka.NewLagReader(r.admin, 0)
 	if r.broker, err = kafka.Open(cfg); err != nil {
 		return cfg, err
 	}
@@ -240,6 +243,11 @@ func (r *replica) close(ctx context.Context) {
 		r.crash.leaving()
 		if err := r.broker.Close(ctx); err != nil {
 			r.log.WarnContext(ctx, "Kafka connection not closed cleanly", "error", err)
+		}
+	}
+	if r.groups != nil {
+		if err := r.groups.Close(); err != nil {
+			r.log.WarnContext(ctx, "Kafka admin connection not closed cleanly", "error", err)
 		}
 	}
 	for _, pool := range r.pools {

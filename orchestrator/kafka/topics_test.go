@@ -5,12 +5,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/stretchr/testify/require"
-
-	"github.com/skaldhq/skald/orchestrator"
 )
 
 func TestEnsure_TenAtOnce(t *testing.T) {
@@ -93,39 +90,4 @@ func TestEnsure_Fails(t *testing.T) {
 	require.ErrorContains(t, err, "brokers")
 	require.ErrorContains(t, err, "partitions")
 	require.ErrorContains(t, err, "GSSAPI", "all problems at once")
-}
-
-func TestLagReader(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	participant := b.cfg.Group // the group of the bundle reads as if it were a participant, so the name is unique
-	topic := b.cfg.Topics.Commands(participant)
-	_, err := b.admin.Ensure(within(t), topic)
-	require.NoError(t, err)
-	reader := b.open(t)
-	require.Eventually(t, func() bool { return reader.Assigned() > 0 }, patience, time.Millisecond)
-	shut(t, reader) // there is a group now, and nobody in it
-	broker := b.open(t, func(c *Config) { c.Group += "-engine" })
-	record := b.record(sagaID(1), 1)
-	record.Topic = topic
-	sent := broker.Publish(within(t), []orchestrator.Record{record, record})
-	require.Equal(t, orchestrator.PublishAcked, sent[1].Outcome)
-
-	lag := NewLagReader(b.admin, time.Nanosecond)
-	cached := NewLagReader(b.admin, time.Hour)
-	reached, err := cached.Reached(within(t), participant, sent[0].Partition, sent[0].Offset)
-	require.NoError(t, err)
-	require.False(t, reached)
-
-	b.commitTopic(t, topic, sent[0].Partition, sent[0].Offset+1)
-	for i, want := range []bool{true, false} {
-		reached, err = lag.Reached(within(t), participant, sent[i].Partition, sent[i].Offset)
-		require.NoError(t, err)
-		require.Equal(t, want, reached)
-	}
-	reached, err = cached.Reached(within(t), participant, sent[0].Partition, sent[0].Offset)
-	require.NoError(t, err)
-	require.False(t, reached, "not asked again before its age")
-	_, err = lag.Reached(within(t), "nobody", 0, 0)
-	require.ErrorIs(t, err, sarama.ErrUnknownTopicOrPartition)
 }

@@ -122,16 +122,16 @@ func (a *actors) step(c *wire.Command) *saga.Step {
 }
 
 // deliver hands a command over after a while; its participant may die before it answers and then gets it again.
-func (a *actors) deliver(r orchestrator.Record) {
+func (a *actors) deliver(r orchestrator.Record, e *entry) {
 	delay := time.Duration(a.rng.IntN(5000)) * time.Microsecond
 	if a.hits(FaultDeliveryLate) {
 		delay += time.Duration(a.rng.IntN(20_000)) * time.Millisecond
 	}
-	a.w.after(delay, func() { a.arrive(r) })
+	a.w.after(delay, func() { a.arrive(r, e) })
 }
 
 // arrive has a command answered, at once or over a while.
-func (a *actors) arrive(r orchestrator.Record) {
+func (a *actors) arrive(r orchestrator.Record, e *entry) {
 	w := a.w
 	c, err := wire.DecodeCommand(wireRecord(r))
 	if err != nil {
@@ -139,22 +139,22 @@ func (a *actors) arrive(r orchestrator.Record) {
 		return
 	}
 	if till := a.downTill[c.Participant]; w.now.Before(till) {
-		w.after(till.Sub(w.now), func() { a.deliver(r) })
+		w.after(till.Sub(w.now), func() { a.deliver(r, e) })
 		return
 	}
 	if a.hits(FaultParticipantDown) {
 		a.downTill[c.Participant] = w.now.Add(time.Duration(5+a.rng.IntN(60)) * time.Second)
-		a.deliver(r)
+		a.deliver(r, e)
 		return
 	}
 	if a.hits(FaultDiesBefore) {
-		a.deliver(r)
+		a.deliver(r, e)
 		return
 	}
 	w.oracle.received(&c)
 	key := effectKey{c.SagaID, c.Step}
 	a.asked[key] = append(a.asked[key], c)
-	d := &delivery{a: a, record: r, command: c, key: key}
+	d := &delivery{a: a, record: r, command: c, key: key, entry: e}
 	if c.Verb == wire.Probe && a.hits(FaultParticipantFails) { // its database is away
 		d.reply = wire.ReplyTo(&c, a.newID(), w.now)
 		d.reply.Outcome, d.reply.Code = wire.Failed, wire.CodeBarrierUnavailable
@@ -180,11 +180,13 @@ func (a *actors) answered(d *delivery) {
 	w.note("answer", d.command.Step, string(d.command.Verb), string(d.reply.Outcome))
 	switch {
 	case a.hits(FaultDiesAfter):
-		a.deliver(d.record)
+		a.deliver(d.record, d.entry)
+		return
 	case a.hits(FaultSilent):
 	default:
 		a.say(&d.command, d.reply)
 	}
+	d.entry.read = true
 }
 
 func (d *delivery) answer(beat func(context.Context, wire.Reply)) {

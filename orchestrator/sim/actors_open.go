@@ -18,6 +18,7 @@ var errDied = errors.New("the participant died")
 type delivery struct {
 	a       *actors
 	record  orchestrator.Record
+	entry   *entry // where it stands
 	command wire.Command
 	key     effectKey
 	reply   wire.Reply
@@ -61,7 +62,7 @@ func (a *actors) goOn(d *delivery) {
 		a.answered(d)
 		return
 	}
-	a.deliver(d.record)
+	a.deliver(d.record, d.entry)
 }
 
 // diedOpen reports whether what came back is but the end of a participant that died.

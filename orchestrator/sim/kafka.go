@@ -49,6 +49,7 @@ type entry struct {
 	handed  int  // writes of its saga when it was last handed out
 	settled bool // a committed transaction holds it: by a fact, or in quarantine
 	dealt   bool // it was marked, and rightly
+	read    bool // its participant has dealt with it, and commits its offset
 }
 
 func (p *partitionLog) end() int64 { return p.start + int64(len(p.entries)) }

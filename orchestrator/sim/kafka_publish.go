@@ -147,7 +147,7 @@ func (k *kafka) land(r *orchestrator.Record) *entry {
 	k.oracle.appended(r)
 	if r.Kind == orchestrator.RecordCommand {
 		k.w.oracle.sent(*r)
-		k.w.actors.deliver(*r)
+		k.w.actors.deliver(*r, e)
 	}
 	return e
 }

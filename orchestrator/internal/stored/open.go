@@ -30,11 +30,14 @@ func Sent(in *saga.Instance, batches map[saga.BatchID]Published) []saga.Sent {
 	var sent []saga.Sent
 	for _, leg := range in.Open() {
 		p := batches[leg.Batch]
+		ack := p.Acked[leg.Index]
 		sent = append(sent, saga.Sent{
 			Step:        leg.Step,
 			Verb:        leg.Verb,
 			Unpublished: slices.Contains(p.Left, int32(leg.Index)),
-			AckedAt:     p.Acked[leg.Index].At,
+			AckedAt:     ack.At,
+			Partition:   ack.Partition,
+			Offset:      ack.Offset,
 		})
 	}
 	return sent

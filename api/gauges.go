@@ -41,7 +41,7 @@ func (m *Metrics) WatchStore(reader orchestrator.Reader, tenants []string, log *
 		reader: reader, tenants: tenants, log: log,
 		live:        desc("skald_sagas", "Live sagas by status.", "tenant", "status"),
 		attention:   desc("skald_sagas_with_attention", "Live sagas that a person should look at.", "tenant"),
-		quarantined: desc("skald_quarantined_records", "Records in quarantine.", "tenant"),
+		quarantined: desc("skald_quarantined_records", "Records in quarantine that wait for a person.", "tenant"),
 		causes:      desc("skald_sagas_blocked", "Live sagas by why they wait.", "tenant", "cause"),
 		definitions: desc("skald_sagas_by_definition", "Live sagas by definition.", "tenant", "saga"),
 		outbox:      desc("skald_outbox_rows", "Batches that wait to be published; counting stops at 100,000."),

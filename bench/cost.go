@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -59,6 +60,9 @@ func newCosts(ctx context.Context, sv *servers, dsn string, topics ...string) (*
 
 func (c *costs) close() { _ = c.pg.Close(context.Background()) } // nothing is lost with it
 
+// sameProcess stands between the name of a process and the number of a further one of its kind; their costs are added up.
+const sameProcess = "#"
+
 // runs names a process of the side.
 func (c *costs) runs(name string, pid int) { c.pids[name] = pid }
 
@@ -97,23 +101,24 @@ func (c *costs) spent(a, b snapshot, sagas float64, cpus int) sample {
 	out[walBytes] = float64(b.wal-a.wal) / sagas
 	out[commits] = float64(b.xid-a.xid) / sagas
 	var ours, counted time.Duration
-	known := 0
+	known := map[string]bool{}
 	for name := range c.pids {
 		before, hasBefore := a.cpu[name]
 		after, hasAfter := b.cpu[name]
 		if !hasBefore || !hasAfter {
 			continue
 		}
-		known++
+		kind, _, _ := strings.Cut(name, sameProcess)
+		known[kind] = true
 		used := after - before
 		ours += used
 		if name != driverProcess {
 			counted += used
 		}
-		out[cpuPrefix+name] = used.Seconds() / sagas * 1000
-		out[rssPrefix+name] = float64(b.rss[name])
+		out[cpuPrefix+kind] += used.Seconds() / sagas * 1000
+		out[rssPrefix+kind] += float64(b.rss[name])
 	}
-	if known < len(processNames()) {
+	if len(known) < len(processNames()) {
 		return out
 	}
 	out[cpuAll] = counted.Seconds() / sagas * 1000

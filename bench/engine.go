@@ -16,13 +16,17 @@ import (
 // drainLimit is how long a round waits for its last sagas.
 const drainLimit = 30 * time.Second
 
-// engine is the running engine: `skald serve` and the participants, each in a process of its own. This process drives it.
+// engine is the running engine: `skald serve`, once or more often, and the participants, each in a process of its own. This process
+// drives it.
 type engine struct {
 	s            *settings
+	program      string // skald's
+	env          []string
 	kafka        string
 	topics       wire.Topics
-	base, admin  string
-	server       *process
+	base, admin  string     // of the first replica
+	server       *process   // the first replica
+	replicas     []*replica // all of them
 	participants *process
 	ready        time.Duration
 	costs        *costs // nil: it did not come so far
@@ -31,33 +35,29 @@ type engine struct {
 }
 
 // startEngine starts it on a fresh database and returns when it is ready and knows the saga.
-func startEngine(ctx context.Context, s *settings, p programs, sv *servers) (_ *engine, err error) {
+func startEngine(ctx context.Context, s *settings, p programs, sv *servers) (*engine, error) {
 	dsn, drop, err := sv.database(ctx, "engine")
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{s: s, kafka: sv.kafka, topics: sv.topics(), dropDatabase: drop}
+	return startEngineOn(ctx, s, p, sv, dsn, drop)
+}
+
+// startEngineOn starts it on a database, which drop removes when it stops.
+func startEngineOn(ctx context.Context, s *settings, p programs, sv *servers, dsn string, drop func()) (_ *engine, err error) {
+	e := &engine{s: s, program: p.skald, kafka: sv.kafka, topics: sv.topics(), dropDatabase: drop}
 	defer func() {
 		if err != nil {
 			e.stop()
 		}
 	}()
-	web, err := freeAddr()
-	if err != nil {
-		return nil, err
-	}
-	admin, err := freeAddr()
-	if err != nil {
-		return nil, err
-	}
-	e.base, e.admin = "http://"+web, "http://"+admin
-	env := []string{
-		"SKALD_DATABASE_URL=" + dsn, "SKALD_KAFKA_BROKERS=" + sv.kafka, "SKALD_HTTP_ADDR=" + web, "SKALD_ADMIN_ADDR=" + admin, "SKALD_LOG_LEVEL=warn",
+	e.env = []string{
+		"SKALD_DATABASE_URL=" + dsn, "SKALD_KAFKA_BROKERS=" + sv.kafka, "SKALD_LOG_LEVEL=warn",
 		"SKALD_TOPICS_PREFIX=" + e.topics.Prefix, "SKALD_KAFKA_GROUP=" + e.topics.Prefix + "skald",
 	}
 	for _, args := range [][]string{{"migrate", "up"}, {"topics", "ensure"}} {
 		cmd := exec.CommandContext(ctx, p.skald, args...)
-		cmd.Env = append(os.Environ(), env...)
+		cmd.Env = append(os.Environ(), e.env...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("skald %v: %w\n%s", args, err, out)
 		}
@@ -65,18 +65,15 @@ func startEngine(ctx context.Context, s *settings, p programs, sv *servers) (_ *
 	if e.costs, err = newCosts(ctx, sv, dsn, e.topics.Commands("bench"), e.topics.Replies(), e.topics.Events()); err != nil {
 		return nil, err
 	}
-	return e, e.startProcesses(ctx, p, env)
+	return e, e.startProcesses(ctx, p)
 }
 
-func (e *engine) startProcesses(ctx context.Context, p programs, env []string) (err error) {
-	began := time.Now()
-	if e.server, err = start(e.s, "engine", env, p.skald, "serve"); err != nil {
+func (e *engine) startProcesses(ctx context.Context, p programs) error {
+	first, err := e.join(ctx)
+	if err != nil {
 		return err
 	}
-	if err := e.server.await(ctx, time.Minute, 10*time.Millisecond, answers(e.base+"/readyz")); err != nil {
-		return err
-	}
-	e.ready = time.Since(began)
+	e.base, e.admin, e.server, e.ready = first.base, first.admin, first.process, first.ready
 	c, err := client.New(e.base)
 	if err != nil {
 		return err
@@ -87,7 +84,6 @@ func (e *engine) startProcesses(ctx context.Context, p programs, env []string) (
 	if e.participants, err = start(e.s, "participants", nil, p.self, "participants", e.kafka, e.topics.Prefix); err != nil {
 		return err
 	}
-	e.costs.runs(orchestratorProcess, e.server.pid())
 	e.costs.runs(participantsProcess, e.participants.pid())
 	e.costs.runs(driverProcess, os.Getpid())
 	return nil
@@ -95,10 +91,11 @@ func (e *engine) startProcesses(ctx context.Context, p programs, env []string) (
 
 // end stops the processes in good order.
 func (e *engine) end() {
-	for _, p := range []*process{e.participants, e.server} {
-		if p != nil {
-			p.stop()
-		}
+	if e.participants != nil {
+		e.participants.stop()
+	}
+	for _, r := range e.replicas {
+		r.process.stop()
 	}
 }
 

@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string) error {
 	result.Seconds = time.Since(result.At).Round(time.Second).Seconds()
 	result.Complete = err == nil
 	result.fill(g)
-	if len(result.Closed)+len(result.Open) > 0 || result.Compensating != nil {
+	if result.measured() {
 		result.print(os.Stdout)
 	}
 	file := latest
@@ -122,7 +122,8 @@ func newResult(ctx context.Context, s *settings, sv *servers, root string) (*Res
 	return &Result{
 		Schema: schemaVersion, At: time.Now().UTC().Truncate(time.Second), Command: s.command(), Commit: commit(ctx, root),
 		Machine: proc.FS{}.Machine(), Servers: described,
-		Settings: Settings{s.parts, s.rounds, s.measure.Seconds(), s.warmUp.Seconds(), posters},
+		Settings: Settings{s.parts, s.rounds, s.measure.Seconds(), s.warmUp.Seconds(), posters, s.reads, s.observe.Seconds()},
+		asked:    s,
 	}, nil
 }
 

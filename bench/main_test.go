@@ -53,3 +53,45 @@ func TestRun_Smoke(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(raw), `"ratio_to_floor":{"8":`)
 }
+
+// The parts size and replicas, as small as they go.
+func TestRun_SizeAndReplicas(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs servers")
+	}
+	t.Parallel()
+	folder := t.TempDir()
+	err := run(t.Context(), []string{
+		"-pg", embeddedtest.Database(t), "-kafka", strings.Join(embeddedtest.Kafka(t), ","), "-results", folder,
+		"-parts", "size,replicas", "-rounds", "1", "-d", "1s", "-warmup", "1s", "-stored", "5000", "-waiting", "1000", "-size-inflight", "8", "-reads", "4",
+		"-replicas", "1,2", "-replicas-inflight", "8", "-observe", "3s",
+	})
+	require.NoError(t, err)
+	r, err := readResult(filepath.Join(folder, "latest.json"))
+	require.NoError(t, err)
+	require.True(t, r.Complete)
+	for name, s := range map[string]Side{"empty": r.Size.Empty, "filled": r.Size.Filled, "one": r.Replicas.Numbers[0].Side, "two": r.Replicas.Numbers[1].Side} {
+		for _, key := range []string{perSecond, completedP50, walBytes, readyMS} {
+			require.Positive(t, s[key].Median, "%s, %s", key, name)
+		}
+	}
+	require.Equal(t, 5000, r.Size.Stored)
+	require.Positive(t, r.Size.Bytes)
+	items := map[string]int{}
+	for _, read := range r.Size.Reads {
+		require.Positive(t, read.P50, read.What)
+		require.GreaterOrEqual(t, read.P99, read.P50, read.What)
+		require.EqualValues(t, 4, read.Count)
+		items[read.What] = read.Items
+	}
+	require.Equal(t, 50, items["newest"])
+	require.Equal(t, 200, items["deep cursor"])
+	require.Equal(t, 1, items["key"])
+	require.Equal(t, 2, items["status, rare"], "of a thousand that wait one is suspended, and so is the first")
+	require.Equal(t, 5, items["label, rare"])
+	require.Zero(t, items["label, none"])
+	require.Greater(t, items["its history"], 1)
+	require.Len(t, r.Replicas.Changes, 3)
+	require.Len(t, r.Replicas.Changes[0].Side[pauseMS].Rounds, 2, "it joins twice")
+	require.Positive(t, r.Replicas.Changes[2].Side[pauseMS].Median)
+}

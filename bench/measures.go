@@ -41,6 +41,12 @@ const (
 	commitMS     = "commit_ms"
 	readyMS      = "ready_ms"
 	othersCPU    = "others_cpu"
+
+	idleCPUOrchestrator = "idle_cpu_orchestrator"
+	idleCPUPostgres     = "idle_cpu_postgres"
+	idleRSS             = "idle_rss_orchestrator"
+	pauseMS             = "pause_ms"
+	backMS              = "back_ms"
 )
 
 // The processes whose costs are told apart.
@@ -104,6 +110,11 @@ func measures() []measure {
 	}
 	return append(list,
 		measure{readyMS, "ready, ms", "from the start of `skald serve` until /readyz answers 200", 0, 1},
+		measure{idleCPUOrchestrator, "idle: orchestrator, % of a core", "CPU time that the orchestrator takes while nothing happens: it looks for what is due every 2 s", 2, 100},
+		measure{idleCPUPostgres, "idle: postgres, % of a core", "the same of Postgres", 2, 100},
+		measure{idleRSS, "idle: memory, MiB, orchestrator", "resident while nothing happens", 0, 1.0 / (1 << 20)},
+		measure{pauseMS, "nothing ended for, ms", "the longest time without the end of any saga after a replica joined, left or was killed", 0, 1},
+		measure{backMS, "rate back after, ms", "from there until the first second, behind that time, in which 80 % as many sagas ended as before", 0, 1},
 		measure{othersCPU, "CPU used by others, %", "share of the machine's CPU time that went to programs that have nothing to do with it", 0, 100})
 }
 

@@ -48,6 +48,7 @@ ran on the same servers in the same rounds, each side first in every other one. 
 	}
 	r.setting(w)
 	r.loads(w)
+	r.pageBeyond(w)
 	fmt.Fprint(w, "\n## What the measures are\n\n")
 	g := grid{{"measure", "name in the JSON", "meaning"}}
 	for _, m := range measures() {

@@ -22,6 +22,7 @@ type poster struct {
 	undone []byte
 	share  float64 // of undone
 	floor  bool    // its answers name no saga: accepted is all that can be told
+	among  *fleet  // whom starts go to in turn; nil: url
 }
 
 // note fills the input up to the 400 bytes of the floor's payloads.
@@ -51,7 +52,11 @@ func (p *poster) start(ctx context.Context, n int64) (load.Started, error) {
 	if p.share > 0 && load.Every(n, p.share) {
 		body = p.undone
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
+	url := p.url
+	if p.among != nil {
+		url = p.among.pick(n) + "/v1/sagas"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return load.Started{}, err
 	}

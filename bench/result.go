@@ -13,7 +13,8 @@ import (
 	"github.com/skaldhq/skald/bench/proc"
 )
 
-// schemaVersion is Result.Schema. 2 (2026-11): figures with every round, by measure; costs, the open loop, compensation.
+// schemaVersion is Result.Schema. 2 (2026-11): figures with every round, by measure; costs, the open loop, compensation. What is added to it
+// later may be absent: size and replicas.
 const schemaVersion = 2
 
 // Result is results/latest.json. README.md in this folder says what each measure is.
@@ -38,7 +39,16 @@ type Result struct {
 	Closed       []Pair        `json:"closed,omitempty"`
 	Open         []Pair        `json:"open,omitempty"`
 	Compensating *Compensating `json:"compensating,omitempty"`
+	Size         *Size         `json:"size,omitempty"`
+	Replicas     *Replicas     `json:"replicas,omitempty"`
 	Goals        []Goal        `json:"goals"`
+
+	asked *settings // nil: it was read from a file
+}
+
+// measured reports whether there is anything to tell.
+func (r *Result) measured() bool {
+	return len(r.Closed)+len(r.Open) > 0 || r.Compensating != nil || r.Size != nil || r.Replicas != nil
 }
 
 // Settings are those of the run.
@@ -48,6 +58,8 @@ type Settings struct {
 	MeasureSeconds float64  `json:"measure_seconds"`
 	WarmUpSeconds  float64  `json:"warm_up_seconds"`
 	Posters        int      `json:"posters"` // starts on their way at once, at most
+	Reads          int      `json:"reads"`   // requests of each kind that are timed on a filled database
+	ObserveSeconds float64  `json:"observe_seconds"`
 }
 
 // Pair is floor and engine under the same load.
@@ -85,10 +97,13 @@ type rounds struct{ floor, engine []sample }
 type gathering struct {
 	closed, open  map[int]*rounds
 	happy, undone []sample
+	size          *sizing
+	replicas      map[int][]sample
+	pauses        map[string][]sample
 }
 
 func newGathering() *gathering {
-	return &gathering{closed: map[int]*rounds{}, open: map[int]*rounds{}}
+	return &gathering{closed: map[int]*rounds{}, open: map[int]*rounds{}, replicas: map[int][]sample{}, pauses: map[string][]sample{}}
 }
 
 // of is the pair at n, made where it is not there.
@@ -144,7 +159,8 @@ func (r *Result) fill(g *gathering) {
 			Ratios: ratios(g.undone, g.happy, commands, perSecond),
 		}
 	}
-	r.Goals = r.goals()
+	r.Size, r.Replicas = r.sizeOf(g), r.replicasOf(g)
+	r.Goals = append(r.goals(), r.furtherGoals()...)
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
@@ -204,6 +220,14 @@ func (r *Result) roundsText() string {
 	if r.Compensating != nil {
 		ran = max(ran, len(r.Compensating.Happy[commands].Rounds))
 	}
+	if r.Size != nil {
+		ran = max(ran, len(r.Size.Filled[perSecond].Rounds))
+	}
+	if r.Replicas != nil {
+		for _, each := range r.Replicas.Numbers {
+			ran = max(ran, len(each.Side[perSecond].Rounds))
+		}
+	}
 	if ran == 1 {
 		return "1 round"
 	}
@@ -216,6 +240,14 @@ func (r *Result) others() float64 {
 	for _, pairs := range [][]Pair{r.Closed, r.Open} {
 		for _, p := range pairs {
 			worst = max(worst, p.Floor[othersCPU].Max, p.Engine[othersCPU].Max)
+		}
+	}
+	if r.Size != nil {
+		worst = max(worst, r.Size.Empty[othersCPU].Max, r.Size.Filled[othersCPU].Max)
+	}
+	if r.Replicas != nil {
+		for _, each := range r.Replicas.Numbers {
+			worst = max(worst, each.Side[othersCPU].Max)
 		}
 	}
 	return worst

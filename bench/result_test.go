@@ -55,14 +55,39 @@ func fixture() *Result {
 		happy[commands], undone[commands] = 3600, 3200+n
 		g.happy, g.undone = append(g.happy, happy), append(g.undone, undone)
 	}
+	beyond(g, engine)
 	r := &Result{
 		Schema: schemaVersion, At: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC), Seconds: 2700, Complete: true, Command: "make bench PARTS=all ROUNDS=3",
 		Commit: "0123456789ab", Machine: proc.Machine{CPUs: 2, CPU: "A Fine CPU", MemoryBytes: 24 << 30, Kernel: "6.1.0", OS: "linux/amd64", Go: "go1.26.8"},
 		Servers:  Servers{Postgres: "18.4", PostgresSettings: map[string]string{"fsync": "on", "shared_buffers": "128MB"}, Kafka: "4.1.0"},
-		Settings: Settings{allParts(), 3, 10, 3, posters},
+		Settings: Settings{allParts(), 3, 10, 3, posters, 300, 20},
+		asked:    &settings{stored: 1_000_000, waiting: 100_000, sizeInFlight: 64, replicasInFlight: 256},
 	}
 	r.fill(g)
 	return r
+}
+
+// beyond adds size and replicas to what was gathered.
+func beyond(g *gathering, engine func(rate, p50 float64) sample) {
+	g.size = &sizing{fillSeconds: 250, bytes: 4 << 30, reads: []Read{
+		{What: "newest", Path: "/v1/sagas?", Items: 50, Count: 300, P50: 4.2, P99: 9.1, Max: 12},
+		{What: "label, rare", Path: "/v1/sagas?label=vip:yes", Items: 50, Count: 300, P50: 5, P99: 61, Max: 70},
+		{What: "count", Path: "/v1/sagas?limit=50&count=true", Items: 50, Count: 300, P50: 150, P99: 210, Max: 400, Counts: true},
+	}}
+	for i := range 3 {
+		n := float64(i)
+		empty, filled := engine(1200+20*n, 50), engine(1180+20*n, 51)
+		filled.add(sample{idleCPUOrchestrator: 0.004, idleCPUPostgres: 0.01, idleRSS: 60 << 20, rssPrefix + orchestratorProcess: 90 << 20})
+		g.size.empty, g.size.filled = append(g.size.empty, empty), append(g.size.filled, filled)
+		for replicas, factor := range map[int]float64{1: 1, 2: 1.2, 3: 1.5} {
+			s := engine(2000-100*factor, 100)
+			s[cpuPrefix+orchestratorProcess] *= factor
+			g.replicas[replicas] = append(g.replicas[replicas], s)
+		}
+		for what, pause := range map[string]float64{changeJoin: 700, changeLeave: 400, changeKill: 7000} {
+			g.pauses[what] = append(g.pauses[what], sample{pauseMS: pause + n, backMS: 2*pause + n, perSecond: 1500})
+		}
+	}
 }
 
 func golden(t *testing.T, name string, got []byte) {
@@ -115,7 +140,13 @@ func TestResult_Ratios(t *testing.T) {
 		"CPU of a saga at 64 in flight, all processes but the driver": false, "CPU of a saga at 1,024 in flight, all processes but the driver": false,
 		"WAL of a saga at 64 in flight": true, "WAL of a saga at 1,024 in flight": true,
 		"p99 from when a start was due to completed, at 200/s": true, "a tenth undone, commands answered": true,
+		"throughput with 1,000,000 sagas stored": true, "engine memory with 100,000 sagas waiting, under load": true,
+		"`skald serve` ready with 1,000,000 sagas stored":                     true,
+		"slowest list or read with 1,000,000 sagas stored (label, rare), p99": false,
+		"rows that lists and reads read in sequence":                          true,
+		"CPU of the engines for a saga, 2 replicas":                           true, "CPU of the engines for a saga, 3 replicas": false,
 	}, met)
+	require.InDelta(t, 1.5, r.Replicas.Numbers[2].ToOne[cpuPrefix+orchestratorProcess].Median, 1e-9)
 	require.InDelta(t, 7.1/5.2, r.Closed[0].Ratios[waitedP50].Median, 1e-9, "a start that waits, beside what the floor says of itself")
 }
 
@@ -196,5 +227,24 @@ func TestMeasures_AreUnique(t *testing.T) {
 		for key := range engine {
 			require.True(t, seen[key], key)
 		}
+	}
+}
+
+// A throughput whose rounds are all below those on an empty database has slipped, however little.
+func TestGoals_ThroughputAtSize(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		empty, filled []float64
+		met           bool
+	}{{[]float64{100, 110}, []float64{90, 101}, true}, {[]float64{100, 110}, []float64{90, 99}, false}, {[]float64{100}, []float64{130}, true}} {
+		g := newGathering()
+		g.size = &sizing{}
+		for i := range c.empty {
+			g.size.empty, g.size.filled = append(g.size.empty, sample{perSecond: c.empty[i]}), append(g.size.filled, sample{perSecond: c.filled[i]})
+		}
+		r := &Result{}
+		r.fill(g)
+		require.Len(t, r.Goals, 1)
+		require.Equal(t, c.met, r.Goals[0].Met, "%v", c)
 	}
 }

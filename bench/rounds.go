@@ -11,7 +11,7 @@ func everyRound(ctx context.Context, s *settings, p programs, sv *servers, g *ga
 	fmt.Printf("%d of each round; about %s\n", s.rounds, s.estimate().Round(10*time.Second))
 	for _, n := range s.levels() {
 		for round := range s.rounds {
-			err := turns(round, of(g.closed, n),
+			err := turns(round, of(g.closed, n), "floor", "engine",
 				func() (sample, error) { return floorClosed(ctx, s, p, sv, n) },
 				func() (sample, error) { return engineClosed(ctx, s, p, sv, n) })
 			if err != nil {
@@ -23,7 +23,7 @@ func everyRound(ctx context.Context, s *settings, p programs, sv *servers, g *ga
 	if s.has(partOpen) {
 		for _, n := range s.rates {
 			for round := range s.rounds {
-				err := turns(round, of(g.open, n),
+				err := turns(round, of(g.open, n), "floor", "engine",
 					func() (sample, error) { return floorOpen(ctx, s, p, sv, n) },
 					func() (sample, error) { return engineOpen(ctx, s, p, sv, n) })
 				if err != nil {
@@ -44,24 +44,34 @@ func everyRound(ctx context.Context, s *settings, p programs, sv *servers, g *ga
 			fmt.Printf("a tenth undone, round %d/%d: %s %s, on the happy path %s\n", round+1, s.rounds, m.text(undone[commands]), m.title, m.text(happy[commands]))
 		}
 	}
+	if s.has(partSize) {
+		if err := sizeRounds(ctx, s, p, sv, g); err != nil {
+			return fmt.Errorf("size: %w", err)
+		}
+	}
+	if s.has(partReplicas) {
+		if err := replicaRounds(ctx, s, p, sv, g); err != nil {
+			return fmt.Errorf("replicas: %w", err)
+		}
+	}
 	return nil
 }
 
 // turns runs both sides, each first in every other round: what the one leaves to the other cancels out.
-func turns(round int, into *rounds, floor, engine func() (sample, error)) error {
+func turns(round int, into *rounds, first, second string, floor, engine func() (sample, error)) error {
 	var f, e sample
 	var err error
 	if round%2 == 1 {
 		if e, err = engine(); err != nil {
-			return fmt.Errorf("engine: %w", err)
+			return fmt.Errorf("%s: %w", second, err)
 		}
 	}
 	if f, err = floor(); err != nil {
-		return fmt.Errorf("floor: %w", err)
+		return fmt.Errorf("%s: %w", first, err)
 	}
 	if e == nil {
 		if e, err = engine(); err != nil {
-			return fmt.Errorf("engine: %w", err)
+			return fmt.Errorf("%s: %w", second, err)
 		}
 	}
 	into.floor, into.engine = append(into.floor, f), append(into.engine, e)
@@ -81,6 +91,9 @@ func say(what string, round, of int, pair *rounds, keys ...string) {
 	fmt.Println()
 }
 
+// fillEach is about how long storing one saga takes.
+const fillEach = 300 * time.Microsecond
+
 // estimate is about how long the run takes.
 func (s *settings) estimate() time.Duration {
 	floor := floorWarmUp + s.measure + 4*time.Second
@@ -92,5 +105,15 @@ func (s *settings) estimate() time.Duration {
 	if s.has(partCompensating) {
 		each += 2 * engine
 	}
-	return time.Duration(s.rounds) * each
+	if s.has(partSize) {
+		each += 2 * (engine + s.measure)
+	}
+	if s.has(partReplicas) {
+		each += time.Duration(len(s.replicas))*(engine+rebalanced) + time.Duration(len(changes()))*s.observe
+	}
+	all := time.Duration(s.rounds) * each
+	if s.has(partSize) {
+		all += time.Duration(s.stored)*fillEach + 30*time.Duration(s.reads)*10*time.Millisecond
+	}
+	return all
 }

@@ -158,6 +158,17 @@ func (s *servers) database(ctx context.Context, side string) (dsn string, drop f
 	return u.String(), drop, s.exec(ctx, "CREATE DATABASE "+name, "CHECKPOINT")
 }
 
+// databaseBytes is how much the database at dsn takes on the disk.
+func (s *servers) databaseBytes(ctx context.Context, dsn string) (n int64, err error) {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	err = conn.QueryRow(ctx, `SELECT pg_database_size(current_database())`).Scan(&n)
+	return n, err
+}
+
 func (s *servers) exec(ctx context.Context, statements ...string) error {
 	conn, err := pgx.Connect(ctx, s.postgres)
 	if err != nil {

@@ -18,9 +18,13 @@ const (
 	partOpen         = "open"
 	partCompensating = "compensating"
 	partCost         = "cost"
+	partSize         = "size"
+	partReplicas     = "replicas"
 )
 
-func allParts() []string { return []string{partClosed, partOpen, partCompensating, partCost} }
+func allParts() []string {
+	return []string{partClosed, partOpen, partCompensating, partCost, partSize, partReplicas}
+}
 
 const (
 	// posters is how many starts are on their way at once, at most: as many connections as the floor's own driver has.
@@ -47,6 +51,15 @@ type settings struct {
 	doc      string
 	report   bool
 	verbose  bool
+
+	// Of the part size.
+	stored, waiting int
+	sizeInFlight    int
+	reads           int
+	// Of the part replicas.
+	replicas         []int
+	replicasInFlight int
+	observe          time.Duration
 }
 
 func (s *settings) has(part string) bool { return slices.Contains(s.parts, part) }
@@ -77,8 +90,27 @@ func (s *settings) levels() []int {
 // command is how the same run is asked for again.
 func (s *settings) command() string {
 	text := fmt.Sprintf("make bench PARTS=%s INFLIGHT=%s RATES=%s ROUNDS=%d", strings.Join(s.parts, ","), numbers(s.inFlight), numbers(s.rates), s.rounds)
-	if s.measure != measureDefault || s.warmUp != floorWarmUp {
-		text += fmt.Sprintf(" ARGS='-d %s -warmup %s'", s.measure, s.warmUp)
+	var more []string
+	differs := func(flag string, value, usual any) {
+		if value != usual {
+			more = append(more, fmt.Sprintf("%s %v", flag, value))
+		}
+	}
+	differs("-d", s.measure, measureDefault)
+	differs("-warmup", s.warmUp, floorWarmUp)
+	if s.has(partSize) {
+		differs("-stored", s.stored, storedDefault)
+		differs("-waiting", s.waiting, waitingDefault)
+		differs("-size-inflight", s.sizeInFlight, sizeInFlightDefault)
+		differs("-reads", s.reads, readsDefault)
+	}
+	if s.has(partReplicas) {
+		differs("-replicas", numbers(s.replicas), replicasDefault)
+		differs("-replicas-inflight", s.replicasInFlight, replicasInFlightDefault)
+		differs("-observe", s.observe, observeDefault)
+	}
+	if len(more) > 0 {
+		text += " ARGS='" + strings.Join(more, " ") + "'"
 	}
 	return text
 }
@@ -91,7 +123,16 @@ func numbers(ns []int) string {
 	return strings.Join(texts, ",")
 }
 
-const measureDefault = 10 * time.Second
+const (
+	measureDefault          = 10 * time.Second
+	storedDefault           = 1_000_000
+	waitingDefault          = 100_000
+	sizeInFlightDefault     = 64
+	readsDefault            = 300
+	replicasDefault         = "1,2,3"
+	replicasInFlightDefault = 256
+	observeDefault          = 20 * time.Second
+)
 
 func readFlags(args []string) (settings, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -100,7 +141,7 @@ func readFlags(args []string) (settings, error) {
 		f.PrintDefaults()
 	}
 	s := settings{}
-	parts := f.String("parts", strings.Join(allParts(), ","), "what to measure: closed (sagas/s), open (latency at a rate), compensating, cost (CPU, WAL, rows, records)")
+	parts := f.String("parts", strings.Join(allParts(), ","), "what to measure: closed (sagas/s), open (latency at a rate), compensating, cost (CPU, WAL, rows, records), size (with many sagas stored), replicas")
 	inFlight := f.String("inflight", "1,8,64,256,1024,4096", "sagas in flight of the closed loop, a list")
 	rates := f.String("rates", "50,200,1000", "starts a second of the open loop, a list")
 	f.IntVar(&s.rounds, "rounds", 5, "rounds, floor and engine in turn; medians are taken over them")
@@ -111,6 +152,13 @@ func readFlags(args []string) (settings, error) {
 	f.StringVar(&s.results, "results", filepath.Join("bench", "results"), "folder of latest.json")
 	f.BoolVar(&s.report, "report", false, "measure nothing: write the page from latest.json")
 	f.StringVar(&s.doc, "doc", filepath.Join("docs", "benchmarks.md"), "the page that -report writes; - is standard output")
+	f.IntVar(&s.stored, "stored", storedDefault, "part size: sagas stored")
+	f.IntVar(&s.waiting, "waiting", waitingDefault, "part size: of them waiting")
+	f.IntVar(&s.sizeInFlight, "size-inflight", sizeInFlightDefault, "part size: sagas in flight")
+	f.IntVar(&s.reads, "reads", readsDefault, "part size: requests of each kind that are timed")
+	replicas := f.String("replicas", replicasDefault, "part replicas: how many, a list")
+	f.IntVar(&s.replicasInFlight, "replicas-inflight", replicasInFlightDefault, "part replicas: sagas in flight")
+	f.DurationVar(&s.observe, "observe", observeDefault, "part replicas: how long is looked on after one joins, leaves or is killed")
 	f.BoolVar(&s.verbose, "v", false, "show what the programs print")
 	if err := f.Parse(args); err != nil {
 		return s, err
@@ -131,6 +179,8 @@ func readFlags(args []string) (settings, error) {
 	errs = append(errs, err)
 	s.rates, err = readNumbers("-rates", *rates)
 	errs = append(errs, err)
+	s.replicas, err = readNumbers("-replicas", *replicas)
+	errs = append(errs, err, s.validate())
 	if s.rounds < 1 {
 		errs = append(errs, fmt.Errorf("-rounds %d: want 1 or more", s.rounds))
 	}
@@ -141,6 +191,26 @@ func readFlags(args []string) (settings, error) {
 		errs = append(errs, fmt.Errorf("-warmup %s: want a positive time, or none", s.warmUp))
 	}
 	return s, errors.Join(errs...)
+}
+
+// validate looks at the flags of the parts size and replicas.
+func (s *settings) validate() error {
+	var errs []error
+	if s.stored < 1000 || s.waiting < 0 || s.waiting > s.stored {
+		errs = append(errs, fmt.Errorf("-stored %d -waiting %d: want 1000 or more, and no more that wait", s.stored, s.waiting))
+	}
+	for _, each := range []struct {
+		name  string
+		value int
+	}{{"-size-inflight", s.sizeInFlight}, {"-reads", s.reads}, {"-replicas-inflight", s.replicasInFlight}} {
+		if each.value < 1 {
+			errs = append(errs, fmt.Errorf("%s %d: want 1 or more", each.name, each.value))
+		}
+	}
+	if s.observe < 2*time.Second {
+		errs = append(errs, fmt.Errorf("-observe %s: want two seconds or more", s.observe))
+	}
+	return errors.Join(errs...)
 }
 
 func readNumbers(name, list string) ([]int, error) {

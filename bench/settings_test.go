@@ -16,7 +16,7 @@ func TestReadFlags(t *testing.T) {
 	require.Equal(t, allParts(), s.parts)
 	require.Equal(t, 5, s.rounds)
 	require.Equal(t, "postgres://x@h/d", s.postgres)
-	require.Equal(t, "make bench PARTS=closed,open,compensating,cost INFLIGHT=1,8,64,256,1024,4096 RATES=50,200,1000 ROUNDS=5", s.command())
+	require.Equal(t, "make bench PARTS=closed,open,compensating,cost,size,replicas INFLIGHT=1,8,64,256,1024,4096 RATES=50,200,1000 ROUNDS=5", s.command())
 
 	s, err = readFlags([]string{"-inflight", "1024, 64,64", "-rounds", "3", "-parts", "cost, open", "-d", "2s", "-pg", "postgres://y@h/d"})
 	require.NoError(t, err)
@@ -25,7 +25,12 @@ func TestReadFlags(t *testing.T) {
 	require.True(t, s.has(partOpen))
 	require.Equal(t, 2*time.Second, s.measure)
 	require.Equal(t, "postgres://y@h/d", s.postgres, "a flag wins over the environment")
-	require.Contains(t, s.command(), "ARGS='-d 2s -warmup 3s'")
+	require.Contains(t, s.command(), "ARGS='-d 2s'")
+
+	s, err = readFlags([]string{"-parts", "size,replicas", "-stored", "5000", "-waiting", "500", "-replicas", "2,1", "-observe", "5s"})
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 2}, s.replicas)
+	require.Contains(t, s.command(), "ARGS='-stored 5000 -waiting 500 -replicas 1,2 -observe 5s'")
 
 	s, err = readFlags([]string{"-parts", "open"})
 	require.NoError(t, err)
@@ -45,6 +50,13 @@ func TestReadFlags_Wrong(t *testing.T) {
 		{"-d", "10ms"},
 		{"-warmup", "-1s"},
 		{"64"},
+		{"-stored", "10"},
+		{"-waiting", "2000000"},
+		{"-reads", "0"},
+		{"-size-inflight", "0"},
+		{"-replicas", "none"},
+		{"-replicas-inflight", "-1"},
+		{"-observe", "1s"},
 	} {
 		_, err := readFlags(bad)
 		require.Error(t, err, "%v", bad)
@@ -60,4 +72,10 @@ func TestEstimate_CountsBothSides(t *testing.T) {
 	require.Equal(t, 68*time.Second, s.estimate())
 	s.parts = append(s.parts, partCompensating)
 	require.Equal(t, 136*time.Second, s.estimate())
+	s.parts = []string{partReplicas}
+	s.replicas, s.observe = []int{1, 2, 3}, 20*time.Second
+	require.Equal(t, 2*(3*22+4*20)*time.Second, s.estimate())
+	s.parts = []string{partSize}
+	s.stored, s.reads = 1_000_000, 100
+	require.Equal(t, (2*2*27+300+30)*time.Second, s.estimate())
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,6 +64,14 @@ func TestSpent_IsByProcessAndSaga(t *testing.T) {
 	require.InDelta(t, 77, got[rssPrefix+kafkaProcess], 1e-9)
 	require.InDelta(t, 0.1, got[othersCPU], 1e-9, "2 s of the 20 that two cores have")
 
+	c.pids[orchestratorProcess+sameProcess+"2"] = 6
+	a.cpu[orchestratorProcess+"#2"], b.cpu[orchestratorProcess+"#2"], b.rss[orchestratorProcess+"#2"] = time.Second, 2*time.Second, 5
+	got = c.spent(a, b, 500, 2)
+	require.InDelta(t, 10, got[cpuPrefix+orchestratorProcess], 1e-9, "those of all replicas together")
+	require.InDelta(t, 22, got[cpuAll], 1e-9)
+	require.InDelta(t, 5, got[rssPrefix+orchestratorProcess], 1e-9)
+	require.NotContains(t, got, cpuPrefix+orchestratorProcess+"#2")
+
 	delete(c.pids, kafkaProcess)
 	got = c.spent(a, b, 500, 2)
 	require.NotContains(t, got, cpuAll, "a sum that lacks a process would be wrong")
@@ -110,6 +119,38 @@ func TestPoster(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, load.Started{ID: id, Status: client.Completed}, got)
 	require.Equal(t, "wait=30s", query)
+}
+
+func TestPoster_SendsEachReplicaItsShare(t *testing.T) {
+	t.Parallel()
+	asked := map[string]int{}
+	var mu sync.Mutex // guards asked
+	p := newPoster("http://nobody", 1, 0)
+	defer p.close()
+	p.among = &fleet{}
+	for _, name := range []string{"a", "b"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			asked[name]++
+			mu.Unlock()
+			w.WriteHeader(http.StatusAccepted)
+			_, _ = io.WriteString(w, `{"id":"019aa000-0000-7000-8000-000000000000"}`)
+		}))
+		defer server.Close()
+		p.among.add(server.URL)
+		defer p.among.remove(server.URL)
+	}
+	for n := range int64(6) {
+		_, err := p.start(t.Context(), n)
+		require.NoError(t, err)
+	}
+	require.Equal(t, map[string]int{"a": 3, "b": 3}, asked)
+	p.among.remove(p.among.bases[0])
+	for n := range int64(4) {
+		_, err := p.start(t.Context(), n)
+		require.NoError(t, err)
+	}
+	require.Equal(t, map[string]int{"a": 3, "b": 7}, asked, "nothing is sent to one that is gone")
 }
 
 func TestPlan_IsADefinition(t *testing.T) {

@@ -3,12 +3,24 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
 // grid is a table whose first row is the head.
 type grid [][]string
+
+// only is its head and the rows of those measures.
+func (g grid) only(keys ...string) grid {
+	out := g[:1:1]
+	for _, row := range g[1:] {
+		if slices.ContainsFunc(keys, func(key string) bool { return measureOf(key).title == row[0] }) {
+			out = append(out, row)
+		}
+	}
+	return out
+}
 
 // print writes it in columns: the first to the left, numbers to the right.
 func (g grid) print(w io.Writer) {
@@ -140,6 +152,7 @@ func (r *Result) print(w io.Writer) {
 		fmt.Fprintf(w, "\n%v %% of the sagas undone, %d in flight: %s %s, %s on the happy path, ratio %s\n", c.Share*100, c.InFlight,
 			cell(&m, c.Undone), m.title, cell(&m, c.Happy), ratioText(c.Ratios[commands], true))
 	}
+	r.printBeyond(w)
 	if len(r.Goals) > 0 {
 		fmt.Fprintln(w)
 		goalGrid(r.Goals).print(w)

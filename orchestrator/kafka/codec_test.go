@@ -30,7 +30,7 @@ func sampleInstance() *saga.Instance {
 
 func sampleCommand() saga.Command {
 	return saga.Command{
-		Step: "reserve-items", Participant: "inventory", Name: "ReserveItems.v1", Verb: saga.Execute, Attempt: 1,
+		Step: "reserve-items", Participant: "inventory", Name: "ReserveItems.v1", Version: 2, Verb: saga.Execute, Attempt: 1,
 		Payload:   json.RawMessage(`{ "sku" : "a",  "n": 1.0 }`),
 		ExpiresAt: time.Date(2026, 11, 1, 12, 0, 5, 0, time.UTC),
 	}

@@ -47,6 +47,10 @@ func rules() []rule {
 			why:   "the API speaks to the engine's ports; which database or broker stands behind them is the composition root's business",
 		},
 		{folder: "api/client", may: []string{}, why: "a client must be importable without the server"},
+		{
+			folder: "bench/load", may: []string{"api/client"},
+			why: "the load is put on from outside: `skald bench` brings it to users' servers, where nothing but the API is known",
+		},
 		{folder: "configs", may: []string{"participants/wire"}, why: "configuration is read before anything else exists; it knows the protocol's names and keys alone"},
 		{folder: "migrations", may: []string{}, why: "a migration never changes with the code"},
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/skaldhq/skald/api/dashboard"
 	"github.com/skaldhq/skald/api/docsui"
+	"github.com/skaldhq/skald/orchestrator"
 )
 
 // Config is what an API is made of. Engine and Hub are required; the Hub must observe the engine.
@@ -33,6 +34,7 @@ type Config struct {
 	AllowUnauthenticated bool
 	RatePerSecond        float64 // requests of one principal, with bursts of twice as many; 0: no limit
 
+	Audit        orchestrator.AuditLog           // nil: there is none, and its route answers 503
 	Dashboard    http.Handler                    // at / and below /dashboard/, for those who may read; nil: a page with links
 	Ready        func(ctx context.Context) error // what must hold beside Engine.Ready; nil: nothing
 	CommandTopic func(participant string) string // names the topic in histories; nil: it is left out
@@ -141,6 +143,7 @@ func (a *API) registerAll() {
 	a.registerHolds()
 	a.registerQuarantine()
 	a.registerOperate()
+	a.registerAudit()
 	a.registerHealth()
 	a.openAnswers()
 }

@@ -55,7 +55,7 @@ func matchesPattern(pattern, path string) bool {
 func TestClient_HasEveryRoute(t *testing.T) {
 	t.Parallel()
 	tail := newFakeTail()
-	b := setup(t, func(c *Config) { c.Events = tail })
+	b := setup(t, func(c *Config) { c.Events, c.Audit = tail, &auditLog{} })
 	seen := &asked{routes: map[string]bool{}}
 	server := httptest.NewServer(seen.handler(b))
 	defer server.Close()
@@ -103,6 +103,9 @@ func TestClient_HasEveryRoute(t *testing.T) {
 	require.Equal(t, hold, status.Hold)
 	require.NoError(t, c.EndHold(ctx, hold.ID, "done", 0))
 	clientQuarantine(ctx, t, c)
+	for _, err := range c.AllAudit(ctx, client.AuditFilter{Actor: "ada"}) {
+		require.NoError(t, err)
+	}
 	_, err = c.Stats(ctx)
 	require.NoError(t, err)
 	require.NoError(t, c.Ready(ctx))

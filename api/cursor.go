@@ -15,6 +15,7 @@ const (
 	cursorSagas      = 's'
 	cursorHistory    = 'h'
 	cursorQuarantine = 'q'
+	cursorAudit      = 'a'
 )
 
 // errCursor says that a cursor was not given out by the list that it is used for.

@@ -18,6 +18,7 @@ import (
 
 // fakeEngine answers what a test tells it, and remembers what it was asked. Sagas are real ones, made by Decide.
 type fakeEngine struct {
+	from    string     // of the last hold
 	mu      sync.Mutex // guards what follows
 	err     error      // answered by every call that can fail
 	ready   error
@@ -100,7 +101,8 @@ func (f *fakeEngine) SetDefinitionState(_ context.Context, _, _ string, _ int, s
 	return f.err
 }
 
-func (f *fakeEngine) PutHold(_ context.Context, h orchestrator.Hold, by, _ string) (orchestrator.HoldRow, bool, error) {
+func (f *fakeEngine) PutHold(ctx context.Context, h orchestrator.Hold, by, _ string) (orchestrator.HoldRow, bool, error) {
+	f.from = orchestrator.RemoteOf(ctx)
 	if f.err != nil {
 		return orchestrator.HoldRow{}, false, f.err
 	}

@@ -18,6 +18,7 @@ const (
 	PermitOperate  Permission = "operate"  // cancel, retry, complete, ...
 	PermitVouch    Permission = "vouch"    // redrive a quarantined reply whose token nobody can check, by one's own word
 	PermitDeploy   Permission = "deploy"   // definitions
+	PermitAudit    Permission = "audit"    // the record of operator actions
 	PermitAdmin    Permission = "admin"    // what touches every tenant
 )
 
@@ -31,12 +32,13 @@ const (
 	RoleStarter       Role = "starter" // a service that starts sagas
 	RoleOperator      Role = "operator"
 	RoleDeployer      Role = "deployer"
+	RoleAuditor       Role = "auditor"
 	RoleAdmin         Role = "admin"
 )
 
 // Roles lists every role.
 func Roles() []Role {
-	return []Role{RoleViewer, RolePayloadReader, RoleStarter, RoleOperator, RoleDeployer, RoleAdmin}
+	return []Role{RoleViewer, RolePayloadReader, RoleStarter, RoleOperator, RoleDeployer, RoleAuditor, RoleAdmin}
 }
 
 // Permissions lists what a role may; nothing for an unknown one.
@@ -52,8 +54,10 @@ func (r Role) Permissions() []Permission {
 		return []Permission{PermitRead, PermitStart, PermitOperate}
 	case RoleDeployer:
 		return []Permission{PermitRead, PermitDeploy}
+	case RoleAuditor:
+		return []Permission{PermitRead, PermitAudit}
 	case RoleAdmin:
-		return []Permission{PermitRead, PermitPayloads, PermitStart, PermitOperate, PermitVouch, PermitDeploy, PermitAdmin}
+		return []Permission{PermitRead, PermitPayloads, PermitStart, PermitOperate, PermitVouch, PermitDeploy, PermitAudit, PermitAdmin}
 	}
 	return nil
 }

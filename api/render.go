@@ -14,7 +14,7 @@ func renderSaga(def *saga.Definition, in *saga.Instance, blocked []saga.BlockedO
 		ID: in.ID.String(), Saga: in.Saga, Version: in.Version, Key: in.Key, Tenant: in.Tenant, Status: client.Status(in.Status),
 		Paused: in.Pause != nil, Revision: in.Revision, CreatedAt: in.CreatedAt, UpdatedAt: in.UpdatedAt, EndedAt: moment(in.EndedAt),
 		Deadline: moment(in.Deadline), Labels: in.Labels, Input: sight.payload(in.Input), Output: sight.derived(in.Output),
-		Abort: renderAbort(in.Abort), Certificate: renderCertificate(in.Certificate), Broken: in.Broken,
+		Abort: renderAbort(in.Abort), Certificate: renderCertificate(in.Certificate), Broken: in.Broken, BlankedAt: moment(in.BlankedAt),
 		Steps: make([]client.Step, len(in.Steps)),
 	}
 	if !in.Link.IsZero() {

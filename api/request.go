@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/skaldhq/skald/orchestrator"
 )
 
 // requestInfo is what is known of a request beside its content.
@@ -63,7 +65,7 @@ func (a *API) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		info := &requestInfo{id: requestID(r.Header.Get("X-Request-Id"))}
-		ctx := context.WithValue(r.Context(), requestKey{}, info)
+		ctx := orchestrator.WithRemote(context.WithValue(r.Context(), requestKey{}, info), hostOf(r.RemoteAddr))
 		r = r.WithContext(ctx)
 		rec := &recorder{ResponseWriter: w}
 		rec.Header().Set("X-Request-Id", info.id)

@@ -43,8 +43,8 @@ func WithRemote(ctx context.Context, from string) context.Context {
 	return context.WithValue(ctx, remoteKey{}, from)
 }
 
-// remoteOf is what WithRemote said; empty: nothing.
-func remoteOf(ctx context.Context) string {
+// RemoteOf is what WithRemote said; empty: nothing.
+func RemoteOf(ctx context.Context) string {
 	from, _ := ctx.Value(remoteKey{}).(string)
 	return from
 }

@@ -53,7 +53,7 @@ func (e *Engine) PutHold(ctx context.Context, h Hold, by, requestID string) (row
 	if row, found, err := e.findHold(ctx, h.Tenant, same); found || err != nil {
 		return row, false, err
 	}
-	id, err := e.cfg.Holds.PutHold(ctx, h, Audit{Tenant: h.Tenant, Actor: by, From: remoteOf(ctx), Action: "hold.set", Target: h.Target(), Reason: h.Reason, RequestID: requestID})
+	id, err := e.cfg.Holds.PutHold(ctx, h, Audit{Tenant: h.Tenant, Actor: by, From: RemoteOf(ctx), Action: "hold.set", Target: h.Target(), Reason: h.Reason, RequestID: requestID})
 	if err != nil {
 		return row, false, fmt.Errorf("hold %s: %w", h.Target(), err)
 	}
@@ -113,7 +113,7 @@ func (e *Engine) EndHold(ctx context.Context, tenant string, id int64, r Release
 		detail = json.RawMessage(fmt.Sprintf(`{"rate":%d,"held":%d,"seconds":%d}`, r.Rate, n.Held, int(spread.Seconds())))
 	}
 	err = e.cfg.Holds.EndHold(ctx, tenant, id, spread, Audit{
-		Tenant: tenant, Actor: r.By, From: remoteOf(ctx), Action: "hold.end", Target: row.Target(), Reason: r.Reason, RequestID: r.RequestID, Detail: detail,
+		Tenant: tenant, Actor: r.By, From: RemoteOf(ctx), Action: "hold.end", Target: row.Target(), Reason: r.Reason, RequestID: r.RequestID, Detail: detail,
 	})
 	if err != nil {
 		return fmt.Errorf("end hold %d: %w", id, err)

@@ -32,7 +32,7 @@ func (e *Engine) StartOperation(ctx context.Context, tenant string, req Operatio
 		return op, false, err
 	}
 	return e.cfg.Operations.PutOperation(ctx, Operation{Tenant: tenant, Actor: by, Request: req, IdempotencyKey: idempotencyKey}, Audit{
-		Tenant: tenant, Actor: by, From: remoteOf(ctx), Action: "operation.start", Target: string(req.Action), Reason: req.Reason, RequestID: requestID, Detail: detail(req),
+		Tenant: tenant, Actor: by, From: RemoteOf(ctx), Action: "operation.start", Target: string(req.Action), Reason: req.Reason, RequestID: requestID, Detail: detail(req),
 	})
 }
 
@@ -103,7 +103,7 @@ func (e *Engine) ChangeOperation(ctx context.Context, tenant string, id int64, c
 		return Operation{}, &InputError{Message: "the change is wrong", Fields: []FieldError{{"reason", "it needs a reason"}}}
 	}
 	return e.cfg.Operations.ChangeOperation(ctx, tenant, id, change, Audit{
-		Tenant: tenant, Actor: by, From: remoteOf(ctx), Action: "operation." + string(change), Target: fmt.Sprintf("operation %d", id), Reason: reason, RequestID: requestID,
+		Tenant: tenant, Actor: by, From: RemoteOf(ctx), Action: "operation." + string(change), Target: fmt.Sprintf("operation %d", id), Reason: reason, RequestID: requestID,
 	})
 }
 

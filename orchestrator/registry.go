@@ -135,7 +135,7 @@ func (e *Engine) PutDefinition(ctx context.Context, tenant string, src []byte, a
 	if activate {
 		row.State = DefinitionActive
 	}
-	created, err = e.cfg.Definitions.PutDefinition(ctx, row, Audit{Tenant: tenant, Actor: by, From: remoteOf(ctx), Action: "definition.put", Target: fmt.Sprintf("%s@%d", def.Name, def.Version), Reason: "registered", RequestID: requestID})
+	created, err = e.cfg.Definitions.PutDefinition(ctx, row, Audit{Tenant: tenant, Actor: by, From: RemoteOf(ctx), Action: "definition.put", Target: fmt.Sprintf("%s@%d", def.Name, def.Version), Reason: "registered", RequestID: requestID})
 	if err != nil {
 		return row, false, fmt.Errorf("register %s version %d: %w", def.Name, def.Version, err)
 	}
@@ -147,7 +147,7 @@ func (e *Engine) PutDefinition(ctx context.Context, tenant string, src []byte, a
 // SetDefinitionState activates or retires a version; ErrNotFound.
 func (e *Engine) SetDefinitionState(ctx context.Context, tenant, name string, version int, state DefinitionState, by, reason, requestID string) error {
 	err := e.cfg.Definitions.SetDefinitionState(ctx, tenant, name, version, state, Audit{
-		Tenant: tenant, Actor: by, From: remoteOf(ctx), Action: "definition." + string(state),
+		Tenant: tenant, Actor: by, From: RemoteOf(ctx), Action: "definition." + string(state),
 		Target: fmt.Sprintf("%s@%d", name, version), Reason: reason, RequestID: requestID,
 	})
 	e.registry.forget(tenant, name)

@@ -211,7 +211,7 @@ func (e *Engine) Definitions() Definitions { return e.cfg.Definitions }
 
 // submit hands an item to the committer and waits for its answer.
 func (e *Engine) submit(ctx context.Context, it *item) (answer, error) {
-	it.from = remoteOf(ctx)
+	it.from = RemoteOf(ctx)
 	wait, err := e.begin(it)
 	if err != nil {
 		return answer{}, err

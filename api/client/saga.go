@@ -36,6 +36,7 @@ type Saga struct {
 	CreatedAt   time.Time         `json:"created_at"`
 	UpdatedAt   time.Time         `json:"updated_at"`
 	EndedAt     *time.Time        `json:"ended_at,omitempty"`
+	BlankedAt   *time.Time        `json:"blanked_at,omitempty" doc:"When retention took its payloads away"`
 	Deadline    *time.Time        `json:"deadline,omitempty"`
 	Link        string            `json:"link,omitempty" doc:"The ended saga that this one runs again"`
 	Labels      map[string]string `json:"labels,omitempty"`

@@ -25,6 +25,7 @@ const (
 type auditCmd struct {
 	Sagas  auditSagasCmd  `cmd:"" default:"withargs" help:"Check every saga and all that belongs to it."`
 	Verify auditVerifyCmd `cmd:"" help:"Check the record of operator actions alone: its hash chain, and that each is in its saga."`
+	List   auditListCmd   `cmd:"" help:"List what operators did, through the API of a server."`
 
 	databaseFlags
 }
@@ -40,7 +41,8 @@ Examples:
   skald audit --database-url postgres://skald@db:5432/skald
   skald audit --saga order-placement@2 --since 24h -o json
   skald audit --id 019aa000-0000-7000-8000-000000000000
-  skald audit verify`
+  skald audit verify
+  skald audit list --actor ada --since 24h`
 }
 
 type auditSagasCmd struct {

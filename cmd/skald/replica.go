@@ -156,7 +156,7 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 		return nil, err
 	}
 	r.api, err = api.New(api.Config{
-		Engine: r.engine, Hub: hub, Metrics: metrics, Events: events,
+		Engine: r.engine, Hub: hub, Metrics: metrics, Events: events, Audit: store,
 		AllowUnauthenticated: cfg.AllowUnauthenticated,
 		Ready:                func(ctx context.Context) error { return errors.Join(r.connected(), s.ready(ctx)) },
 		CommandTopic:         topicsOf(cfg).Commands,

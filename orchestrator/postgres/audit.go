@@ -104,8 +104,11 @@ func (r *auditRow) differs(entry []byte) string {
 		name string
 		same bool
 	}{
-		{"at", at.Equal(r.at.Truncate(time.Microsecond))}, {"actor", a.Actor == r.actor}, {"action", a.Action == r.action},
-		{"target", a.Target == r.target}, {"saga_id", uuidOrNull(a.Saga) == r.saga},
+		{"at", at.Equal(r.at.Truncate(time.Microsecond))},
+		{"actor", a.Actor == r.actor},
+		{"action", a.Action == r.action},
+		{"target", a.Target == r.target},
+		{"saga_id", uuidOrNull(a.Saga) == r.saga},
 	} {
 		if !c.same {
 			return c.name

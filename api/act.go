@@ -54,11 +54,19 @@ func (a *API) registerActions() {
 			summary: actionSummary(action),
 			description: "With `dry_run=true` the answer is a Preview: the exact next state, the facts and the commands. " +
 				"409 says in `possible` what would be possible instead.",
-			permission: PermitOperate, body: client.ActRequest{}, maxBody: actBody, answers: answers,
+			permission: permissionFor(action, false), body: client.ActRequest{}, maxBody: actBody, answers: answers,
 			headers: []string{"ETag", "Idempotency-Replayed"},
 			errors:  []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed},
 		}, func(ctx context.Context, in *actInput) (*answer, error) { return a.act(ctx, action, in) })
 	}
+}
+
+// permissionFor is what an action needs: one's own word about what became of a step, and a corrected payload, take more.
+func permissionFor(action saga.Action, payload bool) Permission {
+	if action == saga.ActionComplete || action == saga.ActionReject || payload {
+		return PermitVouch
+	}
+	return PermitOperate
 }
 
 func actionSummary(action saga.Action) string {
@@ -81,6 +89,8 @@ func actionSummary(action saga.Action) string {
 		return "Accept what a failed compensation left"
 	case saga.ActionAbandon:
 		return "Close a saga and accept the residue"
+	case saga.ActionRebind:
+		return "Go on by another version of the saga's definition"
 	case saga.ActionAcknowledge:
 		return "Clear attention that only a person can clear"
 	}
@@ -92,7 +102,15 @@ func (a *API) act(ctx context.Context, action saga.Action, in *actInput) (*answe
 	if err != nil {
 		return nil, err
 	}
-	if in.DryRun {
+	return a.carryOut(ctx, in.DryRun, req)
+}
+
+// carryOut does an action, or rehearses it.
+func (a *API) carryOut(ctx context.Context, dry bool, req orchestrator.ActRequest) (*answer, error) {
+	if want := permissionFor(req.Act.Action, len(req.Act.Payload) > 0); !requestOf(ctx).principal.May(want) {
+		return nil, forbidden(want)
+	}
+	if dry {
 		return a.dryRun(ctx, req)
 	}
 	acted, err := a.cfg.Engine.Act(ctx, req)
@@ -104,7 +122,7 @@ func (a *API) act(ctx context.Context, action saga.Action, in *actInput) (*answe
 		Revision: acted.Revision, Pending: acted.Pending, Changed: acted.Changed, Why: acted.Why,
 	}}
 	// A cancel that waits for the pivot, or that comes while the saga is being undone already, is accepted and not done (rule 8).
-	if acted.Pending || action == saga.ActionCancel && !acted.Changed {
+	if acted.Pending || req.Act.Action == saga.ActionCancel && !acted.Changed {
 		out.status = http.StatusAccepted
 	}
 	if acted.Replayed {

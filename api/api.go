@@ -139,6 +139,8 @@ func (a *API) registerAll() {
 	a.registerSagaEvents()
 	a.registerEvents()
 	a.registerActions()
+	a.registerRebind()
+	a.registerOperations()
 	a.registerDefinitions()
 	a.registerHolds()
 	a.registerQuarantine()
@@ -150,7 +152,7 @@ func (a *API) registerAll() {
 
 // openAnswers lets the description of answers allow fields that come later; only requests are closed.
 func (a *API) openAnswers() {
-	requests := []string{"StartRequest", "ActRequest", "ReasonRequest", "HoldRequest", "QuarantineRequest", "QuarantineManyRequest", "QuarantineWhich"}
+	requests := []string{"StartRequest", "ActRequest", "RebindRequest", "OperationRequest", "OperationFilter", "ReasonRequest", "HoldRequest", "QuarantineRequest", "QuarantineManyRequest", "QuarantineWhich"}
 	for name, schema := range a.huma.OpenAPI().Components.Schemas.Map() {
 		if !slices.Contains(requests, name) && schema.AdditionalProperties == false {
 			schema.AdditionalProperties = nil

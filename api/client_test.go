@@ -103,6 +103,7 @@ func TestClient_HasEveryRoute(t *testing.T) {
 	require.Equal(t, hold, status.Hold)
 	require.NoError(t, c.EndHold(ctx, hold.ID, "done", 0))
 	clientQuarantine(ctx, t, c)
+	clientOperations(ctx, t, b, c, id)
 	for _, err := range c.AllAudit(ctx, client.AuditFilter{Actor: "ada"}) {
 		require.NoError(t, err)
 	}

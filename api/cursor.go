@@ -15,6 +15,7 @@ const (
 	cursorSagas      = 's'
 	cursorHistory    = 'h'
 	cursorQuarantine = 'q'
+	cursorOperations = 'o'
 	cursorAudit      = 'a'
 )
 

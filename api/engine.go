@@ -24,6 +24,7 @@ type Engine interface {
 	RehearseQuarantined(ctx context.Context, req orchestrator.QuarantineRequest) (orchestrator.QuarantineResult, *saga.Decision, error)
 	HandleManyQuarantined(ctx context.Context, req orchestrator.QuarantineManyRequest) (orchestrator.QuarantineMany, error)
 	Holds(ctx context.Context, tenant string) ([]orchestrator.HoldRow, error)
+	OperationEngine
 	Reader() orchestrator.Reader
 	Definitions() orchestrator.Definitions
 	Ready() error

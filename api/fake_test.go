@@ -36,6 +36,8 @@ type fakeEngine struct {
 	released           orchestrator.Release
 	counted            orchestrator.HoldCount
 
+	operations fakeOperations
+
 	def    *saga.Definition
 	row    orchestrator.DefinitionRow
 	reader *fakeReader

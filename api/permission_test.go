@@ -46,6 +46,15 @@ func wanted() map[string]Permission {
 	}
 	for _, action := range saga.Actions() {
 		routes["POST /v1/sagas/{id}/"+string(action)] = PermitOperate
+		if action == saga.ActionComplete || action == saga.ActionReject {
+			routes["POST /v1/sagas/{id}/"+string(action)] = PermitVouch
+		}
+	}
+	routes["POST /v1/sagas/{id}/rebind"] = PermitOperate
+	routes["POST /v1/operations"], routes["GET /v1/operations"] = PermitBulk, PermitRead
+	routes["GET /v1/operations/{id}"], routes["GET /v1/operations/{id}/outcomes"] = PermitRead, PermitRead
+	for _, change := range []string{"pause", "resume", "cancel"} {
+		routes["POST /v1/operations/{id}/"+change] = PermitBulk
 	}
 	return routes
 }
@@ -94,6 +103,7 @@ func TestPermissions_Matrix(t *testing.T) {
 	for route, want := range wanted() {
 		method, path, _ := strings.Cut(route, " ")
 		path = strings.Replace(path, "/v1/quarantine/{id}", "/v1/quarantine/9", 1)
+		path = strings.Replace(path, "/v1/operations/{id}", "/v1/operations/7", 1)
 		path = strings.Replace(path, "/v1/holds/{id}", "/v1/holds/7?reason=r", 1)
 		e := exchange{method: method, path: fill.Replace(path), body: map[bool]string{true: "{"}[method != "GET"]}
 		if path == "/v1/sagas/{id}/events" {

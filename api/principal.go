@@ -16,7 +16,8 @@ const (
 	PermitPayloads Permission = "payloads" // the redacted parts too, and quarantined records
 	PermitStart    Permission = "start"    // sagas
 	PermitOperate  Permission = "operate"  // cancel, retry, complete, ...
-	PermitVouch    Permission = "vouch"    // redrive a quarantined reply whose token nobody can check, by one's own word
+	PermitVouch    Permission = "vouch"    // say by one's own word what became of a step (complete, reject), correct a payload, or redrive a reply whose token nobody can check
+	PermitBulk     Permission = "bulk"     // act on many sagas in one operation
 	PermitDeploy   Permission = "deploy"   // definitions
 	PermitAudit    Permission = "audit"    // the record of operator actions
 	PermitAdmin    Permission = "admin"    // what touches every tenant
@@ -31,6 +32,7 @@ const (
 	RolePayloadReader Role = "payload-reader"
 	RoleStarter       Role = "starter" // a service that starts sagas
 	RoleOperator      Role = "operator"
+	RoleSupervisor    Role = "supervisor" // an operator whose word counts, and who acts on many sagas at once
 	RoleDeployer      Role = "deployer"
 	RoleAuditor       Role = "auditor"
 	RoleAdmin         Role = "admin"
@@ -38,7 +40,7 @@ const (
 
 // Roles lists every role.
 func Roles() []Role {
-	return []Role{RoleViewer, RolePayloadReader, RoleStarter, RoleOperator, RoleDeployer, RoleAuditor, RoleAdmin}
+	return []Role{RoleViewer, RolePayloadReader, RoleStarter, RoleOperator, RoleSupervisor, RoleDeployer, RoleAuditor, RoleAdmin}
 }
 
 // Permissions lists what a role may; nothing for an unknown one.
@@ -52,12 +54,14 @@ func (r Role) Permissions() []Permission {
 		return []Permission{PermitRead, PermitStart}
 	case RoleOperator:
 		return []Permission{PermitRead, PermitStart, PermitOperate}
+	case RoleSupervisor:
+		return []Permission{PermitRead, PermitStart, PermitOperate, PermitVouch, PermitBulk}
 	case RoleDeployer:
 		return []Permission{PermitRead, PermitDeploy}
 	case RoleAuditor:
 		return []Permission{PermitRead, PermitAudit}
 	case RoleAdmin:
-		return []Permission{PermitRead, PermitPayloads, PermitStart, PermitOperate, PermitVouch, PermitDeploy, PermitAudit, PermitAdmin}
+		return []Permission{PermitRead, PermitPayloads, PermitStart, PermitOperate, PermitVouch, PermitBulk, PermitDeploy, PermitAudit, PermitAdmin}
 	}
 	return nil
 }

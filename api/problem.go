@@ -28,6 +28,7 @@ const (
 	codeKeyInUse        = "key_in_use"
 	codeDefinition      = "definition_exists"
 	codeTopicMissing    = "topic_missing"
+	codeOperationState  = "operation_state"
 	codeRevision        = "revision"
 	codeTooLarge        = "too_large"
 	codeMediaType       = "unsupported_media_type"
@@ -90,6 +91,7 @@ func problemOf(err error) *problem {
 		kept     *orchestrator.QuarantineRefusedError
 		overload *orchestrator.OverloadedError
 		topics   *orchestrator.TopicMissingError
+		job      *orchestrator.OperationStateError
 		wrong    *definition.Problems
 	)
 	switch {
@@ -112,6 +114,8 @@ func problemOf(err error) *problem {
 			p.Errors = append(p.Errors, client.FieldError{Path: "body." + f.Path, Message: f.Message})
 		}
 		return p
+	case errors.As(err, &job):
+		return newProblem(http.StatusConflict, codeOperationState, job.Error())
 	case errors.As(err, &large):
 		return newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, fmt.Sprintf("the input is larger than %d bytes", large.Limit))
 	case errors.As(err, &inUse):

@@ -230,9 +230,13 @@ func (a *API) admit(r *http.Request, want Permission) *problem {
 		return newProblem(http.StatusTooManyRequests, codeRate, "too many requests of this principal").later(wait)
 	}
 	if !who.May(want) {
-		return newProblem(http.StatusForbidden, codeForbidden, fmt.Sprintf("this needs the permission %q", want))
+		return forbidden(want)
 	}
 	return nil
+}
+
+func forbidden(want Permission) *problem {
+	return newProblem(http.StatusForbidden, codeForbidden, fmt.Sprintf("this needs the permission %q", want))
 }
 
 func (a *API) authenticate(r *http.Request) (Principal, error) {

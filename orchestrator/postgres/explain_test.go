@@ -40,6 +40,9 @@ func TestPlans(t *testing.T) {
 	w.queue(update)
 	claims := []any{[]string{"a"}, []string{"a"}, []string{"a"}, int64(1)}
 
+	handled := &pgx.Batch{}
+	queueHandled(handled, []orchestrator.QuarantineHandled{{ID: 1}})
+
 	cases := map[string]struct {
 		sql    string
 		args   []any
@@ -58,6 +61,8 @@ func TestPlans(t *testing.T) {
 		"overdue":      {sqlTakeOverdue, []any{100, time.Second}, "", `batch = |retry_at <= `},
 		"due":          {sqlDue, []any{100}, "", `wake_at <= `},
 		"history":      {sqlHistory, []any{int16(1), k.lowest, "default", int64(0), 10}, "history_", `\bid = |saga_id = `},
+		"quarantined":  {sqlLockQuarantined, []any{[]int64{1, 2}}, "", `\bid = `},
+		"handled":      {sqlHandled, handled.QueuedQueries[0].Arguments, "", `\bid = `},
 		"committed":    {sqlCommitted, []any{int16(1), k.lowest, int64(1), k.lowest}, "history_", `saga_id = `},
 	}
 	for name, c := range cases {

@@ -77,7 +77,8 @@ func queueHandled(b *pgx.Batch, handled []orchestrator.QuarantineHandled) {
 		}
 		reasons, messages, prints = append(reasons, reason), append(messages, message), append(prints, print)
 	}
-	b.Queue(sqlHandled, ids, states, outcomes, whys, by, wishes, at, redrives, vouched, attempts, reasons, messages, prints, int64(len(ids)))
+	b.Queue(sqlHandled, ids, states, outcomes, whys, by, wishes, at, redrives, vouched, attempts, reasons, messages, prints, int64(len(ids)),
+		string(orchestrator.QuarantineWaiting))
 }
 
 // LockQuarantined implements orchestrator.Tx.

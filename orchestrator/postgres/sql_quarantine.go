@@ -9,7 +9,8 @@ FROM skald.quarantine
 WHERE id = ANY ($1::bigint[])
 FOR UPDATE SKIP LOCKED`
 
-	// Of records that this transaction has locked. A cause of NULL stays as it was.
+	// Of records that this transaction has locked. A cause of NULL stays as it was. The state is a parameter, so that records are
+	// looked up by id, and not by walking over the index of those that wait.
 	sqlHandled = `
 WITH changed AS (
 	UPDATE skald.quarantine AS q
@@ -29,7 +30,7 @@ WITH changed AS (
 		SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
 			$8::integer[], $9::boolean[], $10::uuid[], $11::text[], $12::text[], $13::text[]) LIMIT $14
 	) AS u (id, state, outcome, why, handled_by, handled_for, handled_at, redrives, vouched, attempt, reason, message, fingerprint)
-	WHERE q.id = u.id AND q.state = 'waiting'
+	WHERE q.id = u.id AND q.state = $15
 	RETURNING 1
 )
 SELECT skald.expect(count(*), $14) FROM changed`

@@ -75,6 +75,8 @@ const (
 	FaultTokenForged      Fault = "lie: a token that fits not"  // an answer for what it has no token for
 	FaultHold             Fault = "hold"                        // operators stop something for up to 41 s
 	FaultHoldLong         Fault = "hold of 16 minutes"          // so that attention is raised
+	FaultHoldRate         Fault = "hold released at a rate"     // sagas are let go over up to 40 s
+	FaultHoldTries        Fault = "hold that tries"             // one on a participant is a breaker, which may open again
 )
 
 // kinds are all faults, each with its mean chance at one opportunity of a seed that has it at all.
@@ -124,6 +126,8 @@ var kinds = []struct {
 	{FaultTokenForged, 0.05},
 	{FaultHold, 0.3},
 	{FaultHoldLong, 0.1},
+	{FaultHoldRate, 0.5},
+	{FaultHoldTries, 0.5},
 	{FaultKillAll, 0.02},
 	{FaultFreeze, 0.05},
 	{FaultDrain, 0.05},

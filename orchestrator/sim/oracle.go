@@ -17,7 +17,7 @@ type oracle struct {
 	unseen    []*ordered // committed and perhaps not yet in Kafka, oldest first
 	applied   map[string]int
 	keys      map[businessKey]*keyHolders
-	holds     []orchestrator.Hold
+	holds     []holdPlan
 	deeds     map[string]*deed // by request id
 	audited   map[string]bool  // request ids
 	corrected map[stepKey]bool // an operator gave a payload

@@ -6,14 +6,29 @@ import (
 	"github.com/skaldhq/skald/orchestrator"
 )
 
+// holdPlan is a hold as it was for a while: a breaker that opens again has another plan from then on.
+type holdPlan struct {
+	orchestrator.Hold
+	since, until time.Time // until zero: it is in force
+}
+
 // held notes a hold, and answers its place.
 func (o *oracle) held(h orchestrator.Hold) int {
-	h.From = o.dbNow()
-	o.holds = append(o.holds, h)
+	if h.From.IsZero() {
+		h.From = o.dbNow()
+	}
+	o.holds = append(o.holds, holdPlan{Hold: h, since: o.dbNow()})
 	return len(o.holds) - 1
 }
 
-func (o *oracle) released(i int) { o.holds[i].To = o.dbNow() }
+// released notes that a hold was ended, letting sagas go over a time.
+func (o *oracle) released(i int, h orchestrator.Hold) { o.holds[i].Hold = h }
+
+// reopened notes that a breaker opened again, and answers its new place.
+func (o *oracle) reopened(i int, h orchestrator.Hold) int {
+	o.holds[i].until = o.dbNow()
+	return o.held(h)
+}
 
 func (o *oracle) dbNow() time.Time { return o.w.database.now().UTC().Truncate(time.Microsecond) }
 
@@ -24,7 +39,10 @@ func (o *oracle) holding(t *track, at time.Time, i int) string {
 	}
 	for j := range o.holds {
 		h := &o.holds[j]
-		if h.From.After(at) || !h.To.IsZero() && !h.To.After(at) {
+		if h.since.After(at) || !h.until.IsZero() && !h.until.After(at) {
+			continue
+		}
+		if end := h.EndsFor(t.id); !end.IsZero() && !end.After(at) {
 			continue
 		}
 		mine := h.Tenant == t.tenant

@@ -171,7 +171,7 @@ func (b *databaseBundle) operate(t *testing.T, on *running, sagas int, req orche
 			each()
 		}
 		return op.State.Ended()
-	}, time.Minute, 10*time.Millisecond)
+	}, 5*time.Minute, 10*time.Millisecond)
 	require.Equal(t, []int64{int64(sagas), 0, 0}, []int64{op.Succeeded, op.Refused, op.Failed})
 	t.Logf("%s of %d sagas took %s", req.Action, sagas, time.Since(began).Round(time.Millisecond))
 	return op

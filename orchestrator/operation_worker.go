@@ -32,14 +32,24 @@ type operator struct {
 	clock  Clock
 	signal Signal
 	log    *slog.Logger
+
+	due time.Time // of the next slice that it knows of
 }
 
 func (o *operator) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if !o.slice(ctx) {
-			o.clock.Sleep(ctx, o.every)
+			o.clock.Sleep(ctx, o.pause())
 		}
 	}
+}
+
+// pause is how long to wait for a slice: until the next one that this replica knows of is due.
+func (o *operator) pause() time.Duration {
+	if d := o.due.Sub(o.clock.Now()); d > 0 {
+		return min(d, o.every)
+	}
+	return o.every
 }
 
 // slice does one slice, and reports whether there was one.
@@ -108,7 +118,11 @@ func (o *operator) act(ctx context.Context, op *Operation) error {
 	if overloaded {
 		again = max(again, time.Second)
 	}
-	return o.queue.NoteOutcomes(stays, OperationLease{op.ID, op.Lease}, outcomes, max(again, 0))
+	err = o.queue.NoteOutcomes(stays, OperationLease{op.ID, op.Lease}, outcomes, max(again, 0))
+	if now := o.clock.Now(); !o.due.After(now) || now.Add(again).Before(o.due) {
+		o.due = now.Add(again)
+	}
+	return err
 }
 
 // sliceOf is about a quarter of a second's work.

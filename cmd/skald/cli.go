@@ -26,6 +26,7 @@ type cli struct {
 	Saga       sagaCmd       `cmd:"" group:"operate" help:"Start, read and operate sagas."`
 	Definition definitionCmd `cmd:"" group:"operate" help:"Check, try, register and list definitions."`
 	Hold       holdCmd       `cmd:"" group:"operate" help:"Stop sagas from outside for a while: a definition, a participant, all."`
+	Operation  operationCmd  `cmd:"" group:"operate" help:"Do one action with many sagas."`
 	Quarantine quarantineCmd `cmd:"" group:"operate" help:"Look at replies that could not be applied, and redrive or discard them."`
 	Bench      benchCmd      `cmd:"" group:"operate" help:"Put a load on a server and measure what comes back."`
 

@@ -28,6 +28,7 @@ type sagaCmd struct {
 	Skip        skipCmd        `cmd:"" help:"Go on without a step that had no effect."`
 	Waive       waiveCmd       `cmd:"" help:"Accept what a step left that can't be undone."`
 	Abandon     abandonCmd     `cmd:"" help:"End it as it is, and accept what it leaves."`
+	Rebind      rebindCmd      `cmd:"" help:"Go on by another version of its definition."`
 	Acknowledge acknowledgeCmd `cmd:"" help:"Clear attention that somebody has looked at."`
 }
 

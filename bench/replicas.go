@@ -31,7 +31,7 @@ func replicaRounds(ctx context.Context, s *settings, p programs, sv *servers, g 
 			}
 			g.replicas[n] = append(g.replicas[n], out)
 			rate, cpu := measureOf(perSecond), measureOf(cpuPrefix+orchestratorProcess)
-			fmt.Printf("%d replicas, round %d/%d: %s %s, %s %s\n", n, round+1, s.rounds, rate.text(out[perSecond]), rate.title, cpu.text(out[cpuPrefix+orchestratorProcess]), cpu.title)
+			fmt.Printf("replicas: %d, round %d/%d: %s %s, %s %s\n", n, round+1, s.rounds, rate.text(out[perSecond]), rate.title, cpu.text(out[cpuPrefix+orchestratorProcess]), cpu.title)
 		}
 	}
 	return replicaChanges(ctx, s, p, sv, g)

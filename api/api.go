@@ -144,8 +144,9 @@ func (a *API) registerAll() {
 	a.registerDefinitions()
 	a.registerHolds()
 	a.registerQuarantine()
-	a.registerOperate()
 	a.registerAudit()
+	a.registerStats()
+	a.registerParticipants()
 	a.registerHealth()
 	a.openAnswers()
 }

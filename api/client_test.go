@@ -109,6 +109,8 @@ func TestClient_HasEveryRoute(t *testing.T) {
 	}
 	_, err = c.Stats(ctx)
 	require.NoError(t, err)
+	_, err = c.Participants(ctx)
+	require.NoError(t, err)
 	require.NoError(t, c.Ready(ctx))
 	seen.routes["GET /healthz"] = true // for orchestrators of processes, not for clients
 	for _, err := range c.SagaEvents(ctx, id, 0) {

@@ -130,6 +130,7 @@ func TestStatsAndHealth(t *testing.T) {
 	require.Equal(t, client.Stats{
 		Live: 1, ByStatus: map[string]int64{"running": 1}, ByCause: map[string]int64{"reply": 1},
 		ByDefinition: map[string]int64{"order-placement": 1}, Quarantined: 2,
+		ByParticipant: map[string]client.ParticipantCounts{"payments": {InFlight: 1}},
 	}, stats)
 	require.Equal(t, client.Health{Status: "ok", Version: "test"}, answerIn[client.Health](t, b.do(t, exchange{method: "GET", path: "/healthz"}), 200))
 	answerIn[client.Health](t, b.do(t, exchange{method: "GET", path: "/readyz"}), 200)

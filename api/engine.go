@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/skaldhq/skald/orchestrator"
 	"github.com/skaldhq/skald/orchestrator/saga"
@@ -25,6 +26,8 @@ type Engine interface {
 	HandleManyQuarantined(ctx context.Context, req orchestrator.QuarantineManyRequest) (orchestrator.QuarantineMany, error)
 	Holds(ctx context.Context, tenant string) ([]orchestrator.HoldRow, error)
 	OperationEngine
+	Group(ctx context.Context, participant string, limit time.Duration) (orchestrator.Group, bool)
+	Answers(tenant, participant string) orchestrator.Answers
 	Reader() orchestrator.Reader
 	Definitions() orchestrator.Definitions
 	Ready() error

@@ -37,6 +37,8 @@ type fakeEngine struct {
 	counted            orchestrator.HoldCount
 
 	operations fakeOperations
+	groups     map[string]orchestrator.Group
+	answers    orchestrator.Answers
 
 	def    *saga.Definition
 	row    orchestrator.DefinitionRow
@@ -70,6 +72,13 @@ func (f *fakeEngine) DryRun(_ context.Context, req orchestrator.ActRequest) (sag
 func (f *fakeEngine) Blocked(_ context.Context, view orchestrator.View) ([]saga.BlockedOn, error) {
 	return saga.Blocked(f.def, view.Instance, saga.Env{At: testTime, Sent: view.Sent}), nil
 }
+
+func (f *fakeEngine) Group(_ context.Context, participant string, _ time.Duration) (orchestrator.Group, bool) {
+	g, ok := f.groups[participant]
+	return g, ok
+}
+
+func (f *fakeEngine) Answers(string, string) orchestrator.Answers { return f.answers }
 
 func (f *fakeEngine) Definition(_ context.Context, _, name string, _ int) (*saga.Definition, error) {
 	if name != f.def.Name {
@@ -282,6 +291,7 @@ func newFake(t testing.TB) *fakeEngine {
 	f.reader.stats = orchestrator.Stats{
 		Live: 1, ByStatus: map[saga.Status]int64{saga.Running: 1}, ByCause: map[saga.Cause]int64{saga.CauseReply: 1},
 		ByDefinition: map[string]int64{def.Name: 1}, Quarantined: 2,
+		ByParticipant: map[string]orchestrator.ParticipantStats{"payments": {InFlight: 1}},
 	}
 	return f
 }

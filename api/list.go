@@ -20,6 +20,7 @@ type listInput struct {
 	Status        []string  `query:"status,explode" doc:"One or more, repeated or separated by commas"`
 	Attention     string    `query:"attention" maxLength:"63" doc:"A reason, or any"`
 	BlockedOn     string    `query:"blocked_on" enum:"reply,backoff,hold,attention,unpublished"`
+	Participant   string    `query:"participant" pattern:"^[a-z][a-z0-9-]{0,62}$" doc:"One that live sagas wait for, for whatever cause"`
 	Key           string    `query:"key" maxLength:"512" doc:"The business key"`
 	Label         []string  `query:"label,explode" maxItems:"8" doc:"name:value; repeated, all must hold"`
 	CreatedAfter  time.Time `query:"created_after" doc:"Exclusive"`
@@ -39,7 +40,7 @@ func (in *listInput) Resolve(huma.Context) []error {
 		errs = append(errs, &huma.ErrorDetail{Location: "query." + name, Message: fmt.Sprintf(format, args...)})
 	}
 	q := orchestrator.SagaQuery{
-		Saga: in.Saga, Attention: in.Attention, BlockedOn: saga.Cause(in.BlockedOn), Key: in.Key,
+		Saga: in.Saga, Attention: in.Attention, BlockedOn: saga.Cause(in.BlockedOn), Participant: in.Participant, Key: in.Key,
 		CreatedAfter: in.CreatedAfter, CreatedBefore: in.CreatedBefore, Limit: in.Limit, Count: in.Count,
 	}
 	for _, each := range in.Status {
@@ -67,7 +68,7 @@ func (in *listInput) Resolve(huma.Context) []error {
 	}
 	slices.Sort(in.Label)
 	slices.Sort(q.Statuses)
-	in.scope = fmt.Sprintf("%q %q %q %q %q %q %d %d", q.Saga, q.Statuses, q.Attention, q.BlockedOn, q.Key, in.Label,
+	in.scope = fmt.Sprintf("%q %q %q %q %q %q %q %d %d", q.Participant, q.Saga, q.Statuses, q.Attention, q.BlockedOn, q.Key, in.Label,
 		q.CreatedAfter.UnixNano(), q.CreatedBefore.UnixNano())
 	if in.Cursor != "" {
 		before, err := readIDCursor(in.scope, in.Cursor)
@@ -96,7 +97,7 @@ func (a *API) list(ctx context.Context, in *listInput) (*answer, error) {
 	}
 	out := client.SagaList{Items: make([]client.Saga, len(page.Sagas))}
 	for i := range page.Sagas {
-		s, err := a.renderView(ctx, &page.Sagas[i])
+		s, err := a.renderView(ctx, &page.Sagas[i], 0)
 		if err != nil {
 			return nil, err
 		}

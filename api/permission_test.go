@@ -42,7 +42,7 @@ func wanted() map[string]Permission {
 		"GET /v1/quarantine/groups": PermitRead, "GET /v1/quarantine/{id}": PermitRead,
 		"POST /v1/quarantine/{id}/redrive": PermitOperate, "POST /v1/quarantine/{id}/discard": PermitOperate,
 		"POST /v1/quarantine:redrive": PermitOperate, "POST /v1/quarantine:discard": PermitOperate,
-		"GET /v1/stats": PermitRead, "GET /v1/holds": PermitRead, "GET /v1/holds/{id}": PermitRead, "POST /v1/holds": PermitOperate, "DELETE /v1/holds/{id}": PermitOperate, "GET /v1/audit": PermitAudit, "GET /healthz": Public, "GET /readyz": Public,
+		"GET /v1/stats": PermitRead, "GET /v1/participants": PermitRead, "GET /v1/holds": PermitRead, "GET /v1/holds/{id}": PermitRead, "POST /v1/holds": PermitOperate, "DELETE /v1/holds/{id}": PermitOperate, "GET /v1/audit": PermitAudit, "GET /healthz": Public, "GET /readyz": Public,
 	}
 	for _, action := range saga.Actions() {
 		routes["POST /v1/sagas/{id}/"+string(action)] = PermitOperate

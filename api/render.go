@@ -29,11 +29,8 @@ func renderSaga(def *saga.Definition, in *saga.Instance, blocked []saga.BlockedO
 	for i := range in.Steps {
 		out.Steps[i] = renderStep(&def.Steps[i], &in.Steps[i], sight)
 	}
-	for _, b := range blocked {
-		out.BlockedOn = append(out.BlockedOn, client.BlockedOn{
-			Cause: string(b.Cause), Step: b.Step, Participant: b.Participant,
-			Verb: string(b.Verb), Attempt: b.Attempt, Reason: string(b.Reason), Message: b.Message, Since: b.Since, Until: moment(b.Until),
-		})
+	for i := range blocked {
+		out.BlockedOn = append(out.BlockedOn, renderBlocked(&blocked[i]))
 	}
 	for _, at := range in.Attention {
 		out.Attention = append(out.Attention, client.Attention{Reason: string(at.Reason), Step: at.Step, Since: at.Since})
@@ -100,7 +97,8 @@ func renderFact(f *saga.Fact, sight sight) client.Fact {
 		out.Input, out.Labels = sight.payload(f.Start.Input), f.Start.Labels
 	}
 	if f.Reply != nil {
-		out.Reply = &client.Coordinates{Topic: f.Reply.Topic, Partition: f.Reply.Partition, Offset: f.Reply.Offset}
+		out.Reply = &client.Coordinates{Topic: f.Reply.Topic, Partition: f.Reply.Partition, Offset: f.Reply.Offset, At: moment(f.At)}
+		out.Verdict = string(f.Verdict())
 	}
 	return out
 }

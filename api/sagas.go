@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/skaldhq/skald/api/client"
 	"github.com/skaldhq/skald/orchestrator"
@@ -39,7 +40,7 @@ func (a *API) saga(ctx context.Context, in *sagaInput) (*answer, error) {
 	if matches(in.IfNoneMatch, etag) {
 		return (&answer{status: http.StatusNotModified}).with("ETag", etag), nil
 	}
-	s, err := a.renderView(ctx, &view)
+	s, err := a.renderView(ctx, &view, groupPatience)
 	if err != nil {
 		return nil, err
 	}
@@ -71,10 +72,11 @@ func (a *API) readSaga(ctx context.Context, id saga.ID) (client.Saga, error) {
 	if err != nil {
 		return client.Saga{}, err
 	}
-	return a.renderView(ctx, &view)
+	return a.renderView(ctx, &view, groupPatience)
 }
 
-func (a *API) renderView(ctx context.Context, view *orchestrator.View) (client.Saga, error) {
+// renderView is a saga as it is, and why it waits; patience is how long a look at a participant's group may take.
+func (a *API) renderView(ctx context.Context, view *orchestrator.View, patience time.Duration) (client.Saga, error) {
 	in := &view.Instance
 	def, err := a.definition(ctx, in)
 	if err != nil {
@@ -84,7 +86,9 @@ func (a *API) renderView(ctx context.Context, view *orchestrator.View) (client.S
 	if err != nil {
 		return client.Saga{}, err
 	}
-	return renderSaga(def, in, blocked, seeing(requestOf(ctx).principal, def.Redact)), nil
+	out := renderSaga(def, in, blocked, seeing(requestOf(ctx).principal, def.Redact))
+	a.addGroups(ctx, out.BlockedOn, patience)
+	return out, nil
 }
 
 // definition is the one that the saga runs on. That it cannot be had is no 404: the saga is there.

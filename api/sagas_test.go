@@ -37,7 +37,7 @@ func TestSaga_ReadsAsInTheDesign(t *testing.T) {
 		{"name":"reserve-items","participant":"inventory","kind":"compensatable","status":"pending","effect":"none"},
 		{"name":"confirm-order","participant":"orders","kind":"pivot","status":"pending","effect":"none"},
 		{"name":"create-shipment","participant":"shipping","kind":"retriable","status":"pending","effect":"none"}],
-		"blocked_on":[{"cause":"reply","step":"charge-payment","participant":"payments","verb":"execute","attempt":1,"since":"2026-11-21T10:00:01Z","until":"2026-11-21T10:00:06Z"}]}`
+		"blocked_on":[{"cause":"reply","step":"charge-payment","participant":"payments","verb":"execute","command":"ChargePayment.v1","attempt":1,"since":"2026-11-21T10:00:01Z","sent_at":"2026-11-21T10:00:01Z","until":"2026-11-21T10:00:06Z"}]}`
 	got, err := json.Marshal(raw)
 	require.NoError(t, err)
 	require.JSONEq(t, want, string(got), "what does not apply is absent")
@@ -169,7 +169,8 @@ func TestHistory_PagesWithCoordinates(t *testing.T) {
 		}
 		if f.Type == "step.succeeded" {
 			answered = true
-			require.Equal(t, &client.Coordinates{Topic: "skald.replies", Partition: 1, Offset: 5}, f.Reply)
+			judged := testTime.Add(time.Second)
+			require.Equal(t, &client.Coordinates{Topic: "skald.replies", Partition: 1, Offset: 5, At: &judged}, f.Reply)
 		}
 	}
 	require.True(t, started && answered)

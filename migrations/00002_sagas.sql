@@ -21,6 +21,7 @@ CREATE TABLE skald.sagas (
 	labels     jsonb,                -- NULL: none
 	attention  text[]      NOT NULL, -- reasons
 	causes     text[]      NOT NULL, -- why it waits; unpublished is kept as reply, the outbox tells them apart
+	waits      text[]      NOT NULL DEFAULT '{}', -- a cause and whom it is about, such as 'reply payments'; in no index
 	batches    uuid[]      NOT NULL, -- of open commands; not indexed: the load joins the outbox with it
 	instance   bytea       NOT NULL,
 	blanked_at timestamptz,          -- when retention took the payloads away; NULL: they are there

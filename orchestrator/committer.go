@@ -33,6 +33,7 @@ type committer struct {
 	mark     func([]Delivery)
 	breakers *breakers
 	groups   *groups
+	answers  *answers
 	later    []*item // rows that somebody had locked
 }
 

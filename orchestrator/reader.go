@@ -40,6 +40,7 @@ type SagaQuery struct {
 	Statuses      []saga.Status
 	Attention     string // a reason, or "any"
 	BlockedOn     saga.Cause
+	Participant   string // that it waits for, for whatever cause
 	Key           string
 	Labels        map[string]string
 	CreatedAfter  time.Time
@@ -72,12 +73,21 @@ type Receipt struct {
 	At        time.Time `json:"at"`
 }
 
+// ParticipantStats counts the live sagas that wait for one participant; one that waits in two ways counts in both.
+type ParticipantStats struct {
+	InFlight   int64 // for its answer
+	BackingOff int64
+	Held       int64 // under a hold when they were last written
+	Stuck      int64 // for a person, after what it answered
+}
+
 // Stats are counts of live sagas.
 type Stats struct {
 	Live          int64
 	ByStatus      map[saga.Status]int64
 	ByCause       map[saga.Cause]int64
 	ByDefinition  map[string]int64
+	ByParticipant map[string]ParticipantStats
 	WithAttention int64
 	Quarantined   int64 // records that wait for a person
 }

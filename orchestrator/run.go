@@ -18,6 +18,7 @@ type Engine struct {
 	registry  *registry
 	around    *around
 	groups    *groups
+	answers   *answers
 	health    *health
 	intake    *queue[*item]
 	outgoing  *queue[outgoing]
@@ -102,13 +103,14 @@ func Assemble(cfg Config, ports Ports) *Engine {
 		registry: newRegistry(cfg.Definitions, ports), around: &around{store: cfg.Store, clock: clock},
 	}
 	e.groups = &groups{port: cfg.Groups, clock: clock, log: cfg.Logger, wanted: map[string]time.Time{}, seen: map[string]seenGroup{}}
+	e.answers = &answers{clock: clock, tally: map[participantKey]*tally{}}
 	pending := &acks{}
 	brk := &breakers{cfg: cfg.Breaker, holds: cfg.Holds, clock: clock, observer: cfg.Observer, log: cfg.Logger, windows: map[participantKey]*window{}}
 	timers := newTimers(clock, ports.Signal(), intake)
 	e.committer = &committer{
 		cfg: &e.cfg, store: cfg.Store, encoder: cfg.Encoder, log: cfg.Logger, observer: cfg.Observer, clock: clock, random: random,
 		registry: e.registry, intake: intake, outgoing: out, acks: pending, timers: timers, health: e.health, mark: cfg.Broker.Mark, breakers: brk,
-		groups: e.groups,
+		groups: e.groups, answers: e.answers,
 	}
 	e.relay = &relay{limit: cfg.RetryIn, broker: cfg.Broker, queue: out, intake: intake, acks: pending, clock: clock, observer: cfg.Observer, health: e.health, log: cfg.Logger}
 	e.workers = []worker{

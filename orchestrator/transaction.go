@@ -87,7 +87,7 @@ func (c *committer) form(tx Tx) *forming {
 		batch: Batch{ID: id, RetryIn: c.cfg.RetryIn}, at: at, holds: tx.Holds(), encoder: c.encoder, log: c.log,
 		grid: c.cfg.WakeGrid, jitter: func() float64 { return float64(c.random.Uint64()>>11) / (1 << 53) }, sagas: map[saga.ID]*working{},
 		asked:    map[string]struct{}{},
-		counting: c.breakers.cfg.Window > 0,
+		counting: true,
 	}
 }
 
@@ -143,6 +143,7 @@ func (c *committer) after(ctx context.Context, f *forming, events int, took time
 		}
 	}
 	c.breakers.saw(f.seen)
+	c.answers.saw(f.seen)
 	c.groups.want(f.asked)
 	for _, answer := range f.answers {
 		answer()

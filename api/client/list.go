@@ -24,6 +24,7 @@ type SagaFilter struct {
 	Status        []Status
 	Attention     string // a reason, or "any"
 	BlockedOn     string // a cause: reply, backoff, hold, attention, unpublished
+	Participant   string // that live sagas wait for
 	Key           string
 	Labels        map[string]string
 	CreatedAfter  time.Time
@@ -41,6 +42,7 @@ func (f SagaFilter) query() url.Values {
 	}
 	set(q, "attention", f.Attention)
 	set(q, "blocked_on", f.BlockedOn)
+	set(q, "participant", f.Participant)
 	set(q, "key", f.Key)
 	for k, v := range f.Labels {
 		q.Add("label", k+":"+v)

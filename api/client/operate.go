@@ -7,12 +7,14 @@ import (
 
 // Stats are counts of live sagas.
 type Stats struct {
-	Live          int64            `json:"live"`
-	ByStatus      map[string]int64 `json:"by_status"`
-	ByCause       map[string]int64 `json:"by_cause" doc:"Why they wait"`
-	ByDefinition  map[string]int64 `json:"by_definition"`
-	WithAttention int64            `json:"with_attention"`
-	Quarantined   int64            `json:"quarantined"`
+	Live         int64            `json:"live"`
+	ByStatus     map[string]int64 `json:"by_status"`
+	ByCause      map[string]int64 `json:"by_cause" doc:"Why they wait"`
+	ByDefinition map[string]int64 `json:"by_definition"`
+	// ByParticipant counts those that wait for each participant.
+	ByParticipant map[string]ParticipantCounts `json:"by_participant"`
+	WithAttention int64                        `json:"with_attention"`
+	Quarantined   int64                        `json:"quarantined"`
 }
 
 // Stats counts live sagas.

@@ -50,9 +50,11 @@ type Fact struct {
 	Labels      map[string]string `json:"labels,omitempty"`
 	Certificate *Certificate      `json:"certificate,omitempty"`
 	Why         string            `json:"why,omitempty" doc:"One sentence"`
-	// Record is where the command stands in Kafka once it is acknowledged; Reply is where the answer stands.
-	Record *Coordinates `json:"record,omitempty"`
-	Reply  *Coordinates `json:"reply,omitempty"`
+	// Record is where the command stands in Kafka once it is acknowledged; it was decided on at At. Reply is where the answer stands,
+	// and Verdict what became of it. Foreign answers, to what was never sent, are in quarantine.
+	Record  *Coordinates `json:"record,omitempty"`
+	Reply   *Coordinates `json:"reply,omitempty"`
+	Verdict string       `json:"verdict,omitempty" enum:"applied,duplicate,stale,late,conflict" doc:"What became of the reply"`
 }
 
 // Coordinates say where a record stands in Kafka.
@@ -60,7 +62,7 @@ type Coordinates struct {
 	Topic     string     `json:"topic,omitempty"`
 	Partition int32      `json:"partition"`
 	Offset    int64      `json:"offset"`
-	At        *time.Time `json:"at,omitempty" doc:"When the broker acknowledged it"`
+	At        *time.Time `json:"at,omitempty" doc:"Of a command: when the broker acknowledged it. Of a reply: when the engine judged it"`
 }
 
 // History is one page of a saga's facts, oldest first.

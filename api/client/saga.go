@@ -111,6 +111,19 @@ type BlockedOn struct {
 	Message     string     `json:"message,omitempty"`
 	Since       time.Time  `json:"since"`
 	Until       *time.Time `json:"until,omitempty" doc:"Absent: no time ends it"`
+	// Of a command: which, and where its newest attempt stands in Kafka once that is acknowledged.
+	Command     string       `json:"command,omitempty"`
+	Edition     int          `json:"edition,omitempty"`
+	SentAt      *time.Time   `json:"sent_at,omitempty" doc:"When the newest attempt was decided on"`
+	Record      *Coordinates `json:"record,omitempty"`
+	HeartbeatAt *time.Time   `json:"heartbeat_at,omitempty" doc:"When the attempt's timeout last began anew: its participant said that it is at it, or had not reached it"`
+	// Queued, Lag and Consumers tell of the participant's consumer group; they are seconds old.
+	Queued    bool   `json:"queued,omitempty" doc:"The group has not reached the record: the attempt is neither sent again nor counted"`
+	Lag       *int64 `json:"lag,omitempty" doc:"How many records the group has before this one; absent: not known"`
+	Consumers *int   `json:"consumers,omitempty" doc:"Members of the group; absent: not known"`
+	// Of a hold: what is held, and who holds it.
+	Held string `json:"held,omitempty" doc:"Such as participant payments"`
+	By   string `json:"by,omitempty"`
 }
 
 // Attention is one thing that a person should look at.

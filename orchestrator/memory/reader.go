@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/skaldhq/skald/orchestrator"
@@ -70,6 +71,7 @@ func (s *Store) matchesLocked(row *sagaRow, q *orchestrator.SagaQuery) bool {
 		(q.Key == "" || row.key == q.Key) &&
 		(len(q.Statuses) == 0 || slices.Contains(q.Statuses, row.status)) &&
 		(q.Attention == "" || q.Attention == "any" && len(row.attention) > 0 || slices.Contains(row.attention, q.Attention)) &&
+		(q.Participant == "" || slices.ContainsFunc(row.waits, func(w string) bool { return strings.HasSuffix(w, " "+q.Participant) })) &&
 		(q.BlockedOn == "" || slices.Contains(s.causesLocked(row), q.BlockedOn)) &&
 		(q.CreatedAfter.IsZero() || row.createdAt.After(q.CreatedAfter)) &&
 		(q.CreatedBefore.IsZero() || row.createdAt.Before(q.CreatedBefore))
@@ -140,6 +142,8 @@ func (s *Store) Stats(_ context.Context, tenant string) (orchestrator.Stats, err
 		ByStatus:     map[saga.Status]int64{},
 		ByCause:      map[saga.Cause]int64{},
 		ByDefinition: map[string]int64{},
+
+		ByParticipant: map[string]orchestrator.ParticipantStats{},
 	}
 	for row := range maps.Values(s.sagas) {
 		if row.tenant != tenant || row.wakeAt.IsZero() {
@@ -148,6 +152,9 @@ func (s *Store) Stats(_ context.Context, tenant string) (orchestrator.Stats, err
 		stats.Live++
 		stats.ByStatus[row.status]++
 		stats.ByDefinition[row.saga]++
+		for _, w := range row.waits {
+			stored.AddWaits(stats.ByParticipant, w, 1)
+		}
 		for _, c := range s.causesLocked(row) {
 			stats.ByCause[c]++
 		}

@@ -87,6 +87,7 @@ type sagaRow struct {
 	status    saga.Status
 	attention []string
 	causes    []string
+	waits     []string
 	createdAt time.Time
 	wakeAt    time.Time
 	revision  int64

@@ -139,7 +139,7 @@ func filters(q *orchestrator.SagaQuery) (sagaFilters, error) {
 	}
 	f := sagaFilters{
 		q.Tenant, lowerID(q), nil, q.Saga, statuses, string(q.BlockedOn), q.Attention, labels,
-		timestampOrNull(q.CreatedAfter), timestampOrNull(q.CreatedBefore), nil,
+		timestampOrNull(q.CreatedAfter), timestampOrNull(q.CreatedBefore), nil, q.Participant,
 	}
 	if q.Key != "" {
 		f = append(f, q.Key)
@@ -296,6 +296,8 @@ func (s *Store) Stats(ctx context.Context, tenant string) (orchestrator.Stats, e
 		ByStatus:     map[saga.Status]int64{},
 		ByCause:      map[saga.Cause]int64{},
 		ByDefinition: map[string]int64{},
+
+		ByParticipant: map[string]orchestrator.ParticipantStats{},
 	}
 	rows, err := s.cfg.API.Query(ctx, sqlStats, tenant)
 	if err != nil {
@@ -304,15 +306,18 @@ func (s *Store) Stats(ctx context.Context, tenant string) (orchestrator.Stats, e
 	var (
 		definition, status            string
 		attention, waiting, published bool
-		causes                        []string
+		causes, waits                 []string
 		n                             int64
 	)
-	_, err = pgx.ForEachRow(rows, []any{&definition, &status, &attention, &causes, &waiting, &published, &n}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&definition, &status, &attention, &causes, &waiting, &published, &waits, &n}, func() error {
 		stats.Live += n
 		stats.ByStatus[saga.Status(status)] += n
 		stats.ByDefinition[definition] += n
 		if attention {
 			stats.WithAttention += n
+		}
+		for _, w := range waits {
+			stored.AddWaits(stats.ByParticipant, w, n)
 		}
 		for _, c := range causes {
 			if c != string(saga.CauseReply) {

@@ -39,13 +39,14 @@ WHERE s.tenant = $1
 	AND (cardinality($5::text[]) = 0 OR s.status = ANY ($5))
 	AND (cardinality($5) = 0 OR $5 && '{completed,compensated,abandoned}' OR s.wake_at IS NOT NULL)
 	AND ` + sqlCauses + `
+	AND ($12 = '' OR s.wake_at IS NOT NULL AND s.waits && ARRAY['reply ' || $12, 'backoff ' || $12, 'hold ' || $12, 'attention ' || $12])
 	AND ($7 = '' OR s.attention <> '{}')
 	AND ($7 IN ('', 'any') OR $7 = ANY (s.attention))
 	AND ($8::text IS NULL OR s.labels @> $8::jsonb)
 	AND ($9::timestamptz IS NULL OR s.created_at > $9)
 	AND ($10::timestamptz IS NULL OR s.created_at < $10)`
 
-	sqlAndKey = ` AND s.key = $12 AND s.key <> ''`
+	sqlAndKey = ` AND s.key = $13 AND s.key <> ''`
 
 	sqlSagas      = `SELECT s.wake_at, s.instance` + sqlWhereSagas + ` ORDER BY s.id DESC LIMIT $11`
 	sqlSagasByKey = `SELECT s.wake_at, s.instance` + sqlWhereSagas + sqlAndKey + ` ORDER BY s.id DESC LIMIT $11`
@@ -86,8 +87,8 @@ SELECT s.saga, s.status, s.attention <> '{}', s.causes,
 		SELECT FROM unnest(s.batches) AS b (batch)
 		WHERE NOT EXISTS (SELECT FROM skald.outbox AS o WHERE o.batch = b.batch)
 	) AS published,
-	count(*)
+	s.waits, count(*)
 FROM skald.sagas AS s
 WHERE s.tenant = $1 AND s.wake_at IS NOT NULL
-GROUP BY 1, 2, 3, 4, 5, 6`
+GROUP BY 1, 2, 3, 4, 5, 6, 7`
 )

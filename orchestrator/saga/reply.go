@@ -20,7 +20,7 @@ func (m *machine) reply(r Replied) error {
 	switch r.Outcome {
 	case ReplySucceeded, ReplyRejected:
 		if leg.Answer == r.Outcome && r.Edition == leg.Edition || leg.Contradicted && r.Edition == leg.Edition {
-			m.ignore(r, "The same answer again.")
+			m.ignore(r, whySame)
 			return nil
 		}
 		if r.Verb == Compensate {
@@ -344,6 +344,7 @@ func (m *machine) unsettled(i int, leg *Leg, r Replied) {
 		m.heartbeat(i, leg, r)
 		return
 	}
+	m.failed = &r.Record
 	if r.Verb == Compensate {
 		m.undoAttemptFailed(i, r.Code, r.Message, r.RetryAfter)
 		return

@@ -37,7 +37,7 @@ func abortWhy(a Abort) string {
 
 func (m *machine) unknown(i int, code, message, why string) {
 	name := m.def.Steps[i].Name
-	m.emit(Fact{Type: StepUnknown, Step: name, Code: code, Message: message, Why: name + " is unknown: it " + why + "."})
+	m.emit(Fact{Type: StepUnknown, Step: name, Code: code, Message: message, Reply: m.failed, Why: name + " is unknown: it " + why + "."})
 }
 
 // undoReady reports whether a compensation of step i is to be created now: design rules 6 and 9.

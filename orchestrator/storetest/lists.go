@@ -48,7 +48,8 @@ func sagasFilters(s *suite) {
 		s.instance(ended, func(in *saga.Instance) { in.CreatedAt = start.Add(3 * time.Minute); in.Key = "A-1" }),
 	}
 	b := s.batch(sagas...)
-	b.Writes[2].Blocked = []saga.BlockedOn{{Cause: saga.CauseAttention}, {Cause: saga.CauseHold}}
+	b.Writes[2].Blocked = []saga.BlockedOn{{Cause: saga.CauseAttention}, {Cause: saga.CauseHold, Participant: "stock"}}
+	b.Writes[0].Blocked[0].Participant = "bank"
 	require.NoError(s, s.commit(b))
 
 	cases := map[string]struct {
@@ -67,6 +68,9 @@ func sagasFilters(s *suite) {
 		"blocked on hold":       {orchestrator.SagaQuery{BlockedOn: saga.CauseHold}, []int{2}},
 		"blocked, unpublished":  {orchestrator.SagaQuery{BlockedOn: saga.CauseUnpublished}, []int{1, 0}},
 		"blocked on back-off":   {orchestrator.SagaQuery{BlockedOn: saga.CauseBackoff}, nil},
+		"participant, held":     {orchestrator.SagaQuery{Participant: "stock"}, []int{2}},
+		"participant, asked":    {orchestrator.SagaQuery{Participant: "bank"}, []int{0}},
+		"participant, idle":     {orchestrator.SagaQuery{Participant: "ban"}, nil},
 		"key":                   {orchestrator.SagaQuery{Key: "A-1"}, []int{3, 0}},
 		"label":                 {orchestrator.SagaQuery{Labels: map[string]string{"region": "eu"}}, []int{1}},
 		"labels":                {orchestrator.SagaQuery{Labels: map[string]string{"region": "eu", "tier": "gold"}}, []int{1}},
@@ -165,6 +169,8 @@ func statsCountLiveSagas(s *suite) {
 	})
 	b := s.batch(s.instance(), s.instance(ended), stuck)
 	b.Writes[2].Blocked = []saga.BlockedOn{{Cause: saga.CauseAttention}, {Cause: saga.CauseBackoff}, {Cause: saga.CauseBackoff}}
+	b.Writes[0].Blocked[0].Participant = "stock"
+	b.Writes[2].Blocked[0].Participant, b.Writes[2].Blocked[1].Participant, b.Writes[2].Blocked[2].Participant = "bank", "stock", "stock"
 	b.Quarantine = []orchestrator.Quarantined{s.poison(tenant, 1)}
 	require.NoError(s, s.commit(b))
 	stats, err := s.Store.Stats(s.ctx, tenant)
@@ -174,6 +180,7 @@ func statsCountLiveSagas(s *suite) {
 		ByStatus:      map[saga.Status]int64{saga.Running: 1, saga.Suspended: 1},
 		ByCause:       map[saga.Cause]int64{saga.CauseUnpublished: 1, saga.CauseAttention: 1, saga.CauseBackoff: 1},
 		ByDefinition:  map[string]int64{"order": 1, "refund": 1},
+		ByParticipant: map[string]orchestrator.ParticipantStats{"stock": {InFlight: 1, BackingOff: 1}, "bank": {Stuck: 1}},
 		WithAttention: 1,
 		Quarantined:   1,
 	}, stats)

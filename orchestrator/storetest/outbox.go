@@ -157,7 +157,7 @@ func sentUnpublishedThenAcked(s *suite) {
 	equal(s, []saga.Sent{{Step: 0, Verb: saga.Execute, Unpublished: true}}, s.row(in.ID).Sent)
 	at := s.now()
 	require.NoError(s, s.Store.Settle(s.ctx, []orchestrator.Settled{{Batch: b.ID, Acked: acked(at, 0)}}))
-	want := []saga.Sent{{Step: 0, Verb: saga.Execute, AckedAt: at}}
+	want := []saga.Sent{{Step: 0, Verb: saga.Execute, AckedAt: at, Partition: 3, Offset: 100}}
 	equal(s, want, s.row(in.ID).Sent)
 	view, err := s.Store.Saga(s.ctx, tenant, in.ID)
 	require.NoError(s, err)

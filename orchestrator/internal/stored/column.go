@@ -28,6 +28,41 @@ func Causes(blocked []saga.BlockedOn) []string {
 	return slices.Compact(causes)
 }
 
+// Waits are whom a row says that its saga waits for: a cause and a participant, such as `reply payments`, each once. Causes that
+// are about nobody are left out; `unpublished` is kept as `reply`.
+func Waits(blocked []saga.BlockedOn) []string {
+	waits := make([]string, 0, 2)
+	for _, b := range blocked {
+		if b.Participant == "" {
+			continue
+		}
+		c := b.Cause
+		if c == saga.CauseUnpublished {
+			c = saga.CauseReply
+		}
+		waits = append(waits, string(c)+" "+b.Participant)
+	}
+	slices.Sort(waits)
+	return slices.Compact(waits)
+}
+
+// AddWaits counts one wait of n sagas.
+func AddWaits(by map[string]orchestrator.ParticipantStats, wait string, n int64) {
+	cause, participant, _ := strings.Cut(wait, " ")
+	p := by[participant]
+	switch saga.Cause(cause) {
+	case saga.CauseReply, saga.CauseUnpublished:
+		p.InFlight += n
+	case saga.CauseBackoff:
+		p.BackingOff += n
+	case saga.CauseHold:
+		p.Held += n
+	case saga.CauseAttention:
+		p.Stuck += n
+	}
+	by[participant] = p
+}
+
 // Attention lists the reasons of the saga's attention, each once.
 func Attention(in *saga.Instance) []string {
 	reasons := make([]string, 0, len(in.Attention))

@@ -8,9 +8,9 @@ import (
 	"github.com/skaldhq/skald/api/client"
 )
 
-func (a *API) registerOperate() {
+func (a *API) registerStats() {
 	register(a, route{
-		id: "get-stats", method: http.MethodGet, path: "/v1/stats", tag: "operate", summary: "Count live sagas",
+		id: "get-stats", method: http.MethodGet, path: "/v1/stats", tag: "operate", summary: "Count live sagas by status, by what they wait for, by participant and by definition",
 		permission: PermitRead, answers: map[int]any{http.StatusOK: client.Stats{}},
 	}, a.stats)
 }
@@ -22,6 +22,7 @@ func (a *API) stats(ctx context.Context, _ *struct{}) (*answer, error) {
 	}
 	out := client.Stats{
 		Live: s.Live, ByStatus: map[string]int64{}, ByCause: map[string]int64{}, ByDefinition: map[string]int64{},
+		ByParticipant: map[string]client.ParticipantCounts{},
 		WithAttention: s.WithAttention, Quarantined: s.Quarantined,
 	}
 	for status, n := range s.ByStatus {
@@ -32,6 +33,9 @@ func (a *API) stats(ctx context.Context, _ *struct{}) (*answer, error) {
 	}
 	for name, n := range s.ByDefinition {
 		out.ByDefinition[name] = n
+	}
+	for name, p := range s.ByParticipant {
+		out.ByParticipant[name] = client.ParticipantCounts{InFlight: p.InFlight, BackingOff: p.BackingOff, Held: p.Held, Stuck: p.Stuck}
 	}
 	return &answer{status: http.StatusOK, body: out}, nil
 }

@@ -19,6 +19,10 @@ type Metrics struct {
 	commitTime  prometheus.Histogram
 	events      *prometheus.CounterVec
 	facts       prometheus.Counter
+	attention   *prometheus.CounterVec
+	suspended   prometheus.Counter
+	residue     prometheus.Counter
+	notices     *prometheus.CounterVec
 	changes     *prometheus.CounterVec
 	records     *prometheus.CounterVec
 	publishTime prometheus.Histogram
@@ -44,6 +48,13 @@ func NewMetrics() *Metrics {
 		}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "skald_events_total", Help: "Events judged, by outcome."}, []string{"outcome"}),
 		facts:  prometheus.NewCounter(prometheus.CounterOpts{Name: "skald_facts_total", Help: "Facts written."}),
+		attention: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "skald_attention_raised_total", Help: "Times that a person was asked to look at a saga."},
+			[]string{"reason"}),
+		suspended: prometheus.NewCounter(prometheus.CounterOpts{Name: "skald_sagas_suspended_total", Help: "Sagas that became suspended: nothing can move without a person."}),
+		residue:   prometheus.NewCounter(prometheus.CounterOpts{Name: "skald_sagas_residue_total", Help: "Sagas that ended, or were found later, with something left behind."}),
+		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "skald_webhook_notices_total", Help: "Notices to the webhook, by outcome: delivered, retried (a try that failed), given_up.",
+		}, []string{"outcome"}),
 		changes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "skald_saga_changes_total", Help: "Sagas written, by the status they then had."},
 			[]string{"status"}),
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "skald_published_records_total", Help: "Records published, by outcome."},
@@ -64,7 +75,7 @@ func NewMetrics() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}, []string{"route"}),
 	}
-	m.registry.MustRegister(m.batchEvents, m.commitTime, m.events, m.facts, m.changes, m.records, m.publishTime, m.refused, m.breakers, m.requests, m.requestTime,
+	m.registry.MustRegister(m.batchEvents, m.commitTime, m.events, m.facts, m.attention, m.suspended, m.residue, m.notices, m.changes, m.records, m.publishTime, m.refused, m.breakers, m.requests, m.requestTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -80,6 +91,11 @@ func (m *Metrics) Committed(batch orchestrator.BatchStats, changed []saga.Instan
 	m.events.WithLabelValues("ignored").Add(float64(batch.Ignored))
 	m.events.WithLabelValues("quarantined").Add(float64(batch.Quarantined))
 	m.facts.Add(float64(batch.Facts))
+	for _, reason := range batch.Raised {
+		m.attention.WithLabelValues(string(reason)).Inc()
+	}
+	m.suspended.Add(float64(batch.Suspended))
+	m.residue.Add(float64(batch.Residue))
 	byStatus := map[saga.Status]int{}
 	for i := range changed {
 		byStatus[changed[i].Status]++
@@ -104,6 +120,9 @@ func (m *Metrics) Refused(why string) { m.refused.WithLabelValues(why).Inc() }
 func (m *Metrics) Breaker(participant string, change orchestrator.BreakerChange) {
 	m.breakers.WithLabelValues(participant, string(change)).Inc()
 }
+
+// Noticed counts what became of a notice to the webhook, or of a try.
+func (m *Metrics) Noticed(outcome string) { m.notices.WithLabelValues(outcome).Inc() }
 
 // request counts an answered request. The method is one of the few known ones: a client may send any word.
 func (m *Metrics) request(method, route string, status int, took time.Duration) {

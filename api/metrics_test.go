@@ -30,7 +30,8 @@ func TestMetrics_CountWhatTheEngineAndTheAPIDo(t *testing.T) {
 	b := setup(t, func(c *Config) { c.Metrics = m })
 	m.WatchStore(b.engine.reader, []string{"default"}, b.api.log)
 	o := Observers(nil, b.hub, m)
-	o.Committed(orchestrator.BatchStats{Events: 5, Facts: 9, Ignored: 1, Quarantined: 1, Took: time.Millisecond},
+	o.Committed(orchestrator.BatchStats{Events: 5, Facts: 9, Ignored: 1, Quarantined: 1, Took: time.Millisecond,
+		Raised: []saga.AttentionReason{saga.AttentionSlow, saga.AttentionSlow}, Suspended: 1, Residue: 2},
 		[]saga.Instance{{Status: saga.Running}, {Status: saga.Running}, {Status: saga.Completed}})
 	o.Published(10, 2, 1, time.Millisecond)
 	o.Refused("too many requests wait")
@@ -43,6 +44,7 @@ func TestMetrics_CountWhatTheEngineAndTheAPIDo(t *testing.T) {
 		`skald_refused_total{reason="too many requests wait"} 1`, `skald_http_requests_total{method="GET",route="/v1/stats",status="200"} 1`,
 		`skald_http_requests_total{method="other",route="none",status="405"} 1`, `skald_batch_events_sum 5`, `skald_sagas{status="running",tenant="default"} 1`,
 		`skald_sagas_blocked{cause="reply",tenant="default"} 1`, `skald_outbox_rows 3`, `go_goroutines`,
+		`skald_attention_raised_total{reason="slow"} 2`, `skald_sagas_suspended_total 1`, `skald_sagas_residue_total 2`,
 	} {
 		require.Contains(t, text, line)
 	}

@@ -68,6 +68,8 @@ type BatchStats struct {
 	Events, Sagas, Facts, Records int
 	Ignored, Quarantined          int
 	Took                          time.Duration
+	Raised                        []saga.AttentionReason // attention, once for each time that it was raised
+	Suspended, Residue            int                    // sagas that became suspended; that ended and left something behind
 }
 
 // StartRequest asks for a new saga.

@@ -132,10 +132,13 @@ func (c *committer) after(ctx context.Context, f *forming, events int, took time
 		c.mark(f.marks)
 	}
 	changed := make([]saga.Instance, 0, len(f.batch.Writes))
-	facts := 0
+	stats := BatchStats{
+		Events: events, Sagas: len(f.batch.Writes), Records: len(f.batch.Outbox), Ignored: f.ignored, Quarantined: f.rejected, Took: took,
+	}
 	for _, w := range f.batch.Writes {
 		changed = append(changed, w.Next)
-		facts += len(w.Facts)
+		stats.Facts += len(w.Facts)
+		stats.ask(w.Facts)
 	}
 	for _, id := range f.order {
 		if w := f.sagas[id]; w.seen {
@@ -148,8 +151,5 @@ func (c *committer) after(ctx context.Context, f *forming, events int, took time
 	for _, answer := range f.answers {
 		answer()
 	}
-	c.observer.Committed(BatchStats{
-		Events: events, Sagas: len(changed), Facts: facts, Records: len(f.batch.Outbox), Ignored: f.ignored,
-		Quarantined: f.rejected, Took: took,
-	}, changed)
+	c.observer.Committed(stats, changed)
 }

@@ -88,17 +88,18 @@ func (s *server) run(ctx context.Context, alongside ...func(context.Context, *re
 
 // replica is an engine with its API and the connections of both.
 type replica struct {
-	cfg    *configs.Config
-	log    *slog.Logger
-	pools  []*pgxpool.Pool
-	broker *kafka.Broker
-	admin  *kafka.Admin
-	groups *kafka.LagReader
-	engine *orchestrator.Engine
-	api    *api.API
-	web    net.Listener
-	kafka  atomic.Bool // it was reached, and has the topics
-	crash  crashHooks
+	cfg     *configs.Config
+	log     *slog.Logger
+	pools   []*pgxpool.Pool
+	broker  *kafka.Broker
+	admin   *kafka.Admin
+	groups  *kafka.LagReader
+	engine  *orchestrator.Engine
+	api     *api.API
+	web     net.Listener
+	kafka   atomic.Bool // it was reached, and has the topics
+	metrics *api.Metrics
+	crash   crashHooks
 }
 
 // connected is nil once Kafka was reached. Later outages make no replica unready: commands wait in the outbox.
@@ -123,6 +124,7 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 		return nil, err
 	}
 	hub, metrics := api.NewHub(), api.NewMetrics()
+	r.metrics = metrics
 	kcfg, err := r.openKafka(ctx, store, metrics.Registry())
 	if err != nil {
 		return nil, err
@@ -226,6 +228,7 @@ func (r *replica) run(ctx context.Context, alongside []func(context.Context, *re
 		return err
 	})
 	group.Go(func() error { return r.retain(ctx) })
+	group.Go(func() error { return r.notify(ctx) })
 	for _, f := range alongside {
 		group.Go(func() error { return f(ctx, r) })
 	}

@@ -139,6 +139,55 @@ func TestLists_ReadLittle(t *testing.T) {
 	}
 }
 
+// While Kafka is away the outbox is large, and people look: it is read once, and not once for each saga that waits.
+func TestLists_ReadTheOutboxOnce(t *testing.T) {
+	t.Parallel()
+	dsn := embeddedtest.Database(t)
+	_, err := migrations.Up(t.Context(), dsn)
+	require.NoError(t, err)
+	pool, err := OpenPool(t.Context(), PoolConfig{DSN: dsn, Role: RoleAPI})
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	conn, err := pool.Acquire(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(conn.Release)
+	for _, sql := range []string{
+		`INSERT INTO skald.sagas (shard, id, tenant, saga, version, key, status, revision, created_at, wake_at, attention, causes, batches, instance)
+		SELECT i, overlay(skald.uuid_at(now())::text PLACING lpad(to_hex(i), 12, '0') FROM 25)::uuid, 'default', 'a', 1, '', 'running', 1, now(), now(),
+			'{}', '{reply}', ARRAY[gen_random_uuid()], ''
+		FROM generate_series(1, 2000) AS i`,
+		`INSERT INTO skald.outbox (batch, retry_at, tried, waiting, records) SELECT gen_random_uuid(), now(), false, '{}', '' FROM generate_series(1, 600)`,
+	} {
+		_, err := conn.Exec(t.Context(), sql)
+		require.NoError(t, err, sql)
+	}
+	list := func(cause saga.Cause) []any {
+		q := orchestrator.SagaQuery{Tenant: "default", Limit: 50, BlockedOn: cause}
+		args, err := filters(&q)
+		require.NoError(t, err)
+		return args.with(upperID(&q, q.Before), q.Limit+1)
+	}
+	for name, c := range map[string]struct {
+		sql   string
+		args  []any
+		found int
+	}{
+		"unpublished": {sqlSagas, list(saga.CauseUnpublished), 0},
+		"reply":       {sqlSagas, list(saga.CauseReply), 51},
+		"stats":       {sqlStats, []any{"default"}, 1},
+	} {
+		plan := execute(t, conn.Conn(), c.sql, c.args)
+		require.EqualValues(t, c.found, plan["Actual Rows"], name)
+		read := 0.0
+		walk(plan, func(node map[string]any) {
+			if node["Relation Name"] == "outbox" {
+				read += node["Actual Rows"].(float64) * node["Actual Loops"].(float64)
+			}
+		})
+		require.LessOrEqual(t, read, 1300.0, "%s reads the outbox again and again:\n%s", name, pretty(plan))
+	}
+}
+
 // The indexes that lists go by cost a saga's transitions nothing: none holds a column that changes at each.
 func TestTransitions_TouchNoIndex(t *testing.T) {
 	t.Parallel()

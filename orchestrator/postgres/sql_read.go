@@ -22,12 +22,12 @@ LEFT JOIN skald.receipts AS r ON r.batch = b.batch AND r.batch BETWEEN $2 AND $3
 	AND ($6 = ''
 		OR $6 NOT IN ('reply', 'unpublished') AND $6 = ANY (s.causes)
 		OR 'reply' = ANY (s.causes) AND CASE $6
-			WHEN 'unpublished' THEN EXISTS (SELECT FROM skald.outbox AS o WHERE o.batch = ANY (s.batches))
-			WHEN 'reply' THEN NOT EXISTS (SELECT FROM skald.outbox AS o WHERE o.batch = ANY (s.batches))
-				OR EXISTS (
-					SELECT FROM unnest(s.batches) AS b (batch)
-					WHERE NOT EXISTS (SELECT FROM skald.outbox AS o WHERE o.batch = b.batch)
-				)
+			WHEN 'unpublished' THEN (
+				SELECT bool_or(b.batch IN (SELECT batch FROM skald.outbox)) FROM unnest(s.batches) AS b (batch)
+			)
+			WHEN 'reply' THEN coalesce((
+				SELECT NOT bool_and(b.batch IN (SELECT batch FROM skald.outbox)) FROM unnest(s.batches) AS b (batch)
+			), true)
 		END)`
 
 	// The bounds of the ids follow from the page and from the times of creation, with a day's allowance for replicas' clocks.
@@ -79,16 +79,17 @@ FROM (
 JOIN skald.sagas AS s ON s.shard = n.shard AND s.id = n.id
 WHERE s.id BETWEEN $3 AND $4`
 
-	// Unpublished or reply is asked once per saga.
+	// The outbox is read once, and not for each saga: while Kafka is away it is large, and people look.
 	sqlStats = `
-SELECT s.saga, s.status, s.attention <> '{}', s.causes,
-	'reply' = ANY (s.causes) AND EXISTS (SELECT FROM skald.outbox AS o WHERE o.batch = ANY (s.batches)) AS waiting,
-	'reply' = ANY (s.causes) AND EXISTS (
-		SELECT FROM unnest(s.batches) AS b (batch)
-		WHERE NOT EXISTS (SELECT FROM skald.outbox AS o WHERE o.batch = b.batch)
-	) AS published,
-	s.waits, count(*)
-FROM skald.sagas AS s
-WHERE s.tenant = $1 AND s.wake_at IS NOT NULL
+SELECT s.saga, s.status, s.attention <> '{}', s.causes, coalesce(s.unpublished > 0, false), coalesce(s.unpublished < cardinality(s.batches), false), s.waits, count(*)
+FROM (
+	SELECT saga, status, attention, causes, batches, waits,
+		CASE WHEN 'reply' = ANY (causes) THEN (
+			SELECT count(*) FILTER (WHERE b.batch IN (SELECT batch FROM skald.outbox)) FROM unnest(batches) AS b (batch)
+		) END AS unpublished
+	FROM skald.sagas
+	WHERE tenant = $1 AND wake_at IS NOT NULL
+	OFFSET 0
+) AS s
 GROUP BY 1, 2, 3, 4, 5, 6, 7`
 )

@@ -168,10 +168,16 @@ func (cmd *holdShowCmd) Run(ctx context.Context, term *console, all *cli) error 
 		atLeast = "at least "
 	}
 	lines := [][2]string{
-		{"what", held(h.Hold)}, {"why", h.Reason}, {"by", fmt.Sprintf("%s (%s)", h.By, h.Kind)}, {"state", holdStateWords(&h.Hold)},
-		{"since", clockTime(h.Since)}, {"held", fmt.Sprintf("%s%d sagas", atLeast, h.Held)},
-		{"in flight", fmt.Sprintf("%s%d commands", atLeast, h.InFlight)}, {"quiet since", clockTime(h.QuietSince)},
-		{"tries from", clockTime(h.TriesFrom)}, {"all let go", clockTime(h.Until)},
+		{"what", held(h.Hold)},
+		{"why", h.Reason},
+		{"by", fmt.Sprintf("%s (%s)", h.By, h.Kind)},
+		{"state", holdStateWords(&h.Hold)},
+		{"since", clockTime(h.Since)},
+		{"held", fmt.Sprintf("%s%d sagas", atLeast, h.Held)},
+		{"in flight", fmt.Sprintf("%s%d commands", atLeast, h.InFlight)},
+		{"quiet since", clockTime(h.QuietSince)},
+		{"tries from", clockTime(h.TriesFrom)},
+		{"all let go", clockTime(h.Until)},
 	}
 	if !h.EndedAt.IsZero() {
 		lines = append(lines, [2]string{"ended", clockTime(h.EndedAt) + " by " + h.EndedBy})
@@ -221,7 +227,7 @@ func (cmd *holdEndCmd) Run(ctx context.Context, term *console, all *cli) error {
 		return nil
 	}
 	if cmd.Rate > 0 {
-		fmt.Fprintf(term.out, "%s hold %d lets %d sagas go a second\n", term.style.good("✓"), cmd.ID, cmd.Rate)
+		fmt.Fprintf(term.out, "%s hold %d lets sagas go, %d a second\n", term.style.good("✓"), cmd.ID, cmd.Rate)
 		fmt.Fprintf(term.out, "  skald hold show %d   shows how far it is\n", cmd.ID)
 		return nil
 	}

@@ -73,7 +73,7 @@ func commandLine(t *testing.T, b *bench) {
 	require.Regexp(t, `state +holding\n`, shown)
 	require.Regexp(t, `held +0 sagas\n`, shown)
 	require.Regexp(t, `in flight +0 commands\n`, shown)
-	require.Contains(t, skald(0, "hold", "end", number, "-r", "done", "--rate", "50"), "hold "+number+" lets 50 sagas go a second")
+	require.Contains(t, skald(0, "hold", "end", number, "-r", "done", "--rate", "50"), "hold "+number+" lets sagas go, 50 a second")
 	require.Regexp(t, `state +ended\n`, skald(0, "hold", "show", number))
 	require.Contains(t, skald(4, "hold", "end", number, "-r", "done"), "skald:")
 	require.Contains(t, skald(0, "hold", "list"), "Nothing is held.")

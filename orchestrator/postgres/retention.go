@@ -60,6 +60,7 @@ type RetainedWeek struct {
 	Bytes    int64    `json:"bytes"`
 	Tables   []string `json:"tables"`
 	Detached bool     `json:"detached"` // or would be, in a dry run
+	end      time.Time
 }
 
 // RetainedTable is a table that was dropped.
@@ -175,6 +176,7 @@ type retaining struct {
 	policy Retention
 	now    time.Time // the database's, as it began
 	done   Retained
+	gone   time.Time // before it, sagas leave with their weeks, or would
 }
 
 func (r *retaining) run(ctx context.Context) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/skaldhq/skald/orchestrator/internal/stored"
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
@@ -91,6 +92,9 @@ func (p *pass) begin(ctx context.Context) error {
 		if p.behind != nil {
 			p.looked, p.behind = *p.behind, nil
 		}
+	}
+	if first := saga.NewID(p.gone, 0, 0); !p.gone.IsZero() && stored.CompareIDs(first, p.looked) > 0 {
+		p.looked = first
 	}
 	return nil
 }

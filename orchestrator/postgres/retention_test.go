@@ -182,6 +182,8 @@ func TestRetain_Weeks(t *testing.T) {
 		require.Equal(t, want.leaves, would.Weeks[i].Detached)
 		require.Positive(t, would.Weeks[i].Bytes)
 	}
+	require.Len(t, would.Blanked, 1)
+	require.Equal(t, 2, would.Blanked[0].Sagas, "those of the week that leaves are not counted twice")
 	require.EqualValues(t, 4, a.count(`SELECT count(*) FROM skald.sagas`), "a dry run changes nothing")
 	require.EqualValues(t, 0, a.count(`SELECT count(*) FROM skald.retention_tables`))
 

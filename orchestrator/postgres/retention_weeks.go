@@ -33,7 +33,9 @@ func (r *retaining) weeks(ctx context.Context) error {
 					return err
 				}
 			}
-			week.Detached = free
+			if week.Detached = free; free {
+				r.gone = week.end
+			}
 			r.done.Weeks = append(r.done.Weeks, week)
 			r.progress()
 		}
@@ -51,7 +53,7 @@ func (r *retaining) week(ctx context.Context, table string) (week RetainedWeek, 
 	if err != nil {
 		return week, fmt.Errorf("partition %s is not named for a week: %w", table, err)
 	}
-	week = RetainedWeek{Monday: monday.Format(time.DateOnly), Tables: []string{"sagas_" + suffix, "history_" + suffix, "receipts_" + suffix}}
+	week = RetainedWeek{Monday: monday.Format(time.DateOnly), end: monday.AddDate(0, 0, 7), Tables: []string{"sagas_" + suffix, "history_" + suffix, "receipts_" + suffix}}
 	query := `SELECT count(*), count(*) FILTER (WHERE wake_at IS NOT NULL) FROM skald.` + pgx.Identifier{table}.Sanitize()
 	if err := r.conn.QueryRow(ctx, query).Scan(&week.Sagas, &week.Live); err != nil {
 		return week, translate("count the sagas of "+table, err)

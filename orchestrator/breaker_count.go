@@ -17,11 +17,11 @@ type sighting struct {
 // participantKey names a participant as one tenant sees it.
 type participantKey struct{ tenant, participant string }
 
-// sightings are what an event says about the participants of a saga's steps: before and after are the saga as it was and is.
-// An answer that was ignored says nothing.
-func sightings(def *saga.Definition, before, after *saga.Instance, ev saga.Body, outcome saga.Outcome) (seen []sighting) {
+// sightings adds to seen what an event says about the participants of a saga's steps: before and after are the saga as it was and
+// is. An answer that was ignored says nothing.
+func sightings(seen []sighting, def *saga.Definition, before, after *saga.Instance, ev saga.Body, outcome saga.Outcome) []sighting {
 	if _, replied := ev.(saga.Replied); replied && outcome == saga.Ignored {
-		return nil // a duplicate, or too late to say how the participant is now
+		return seen // a duplicate, or too late to say how the participant is now
 	}
 	see := func(i int, failed bool) {
 		seen = append(seen, sighting{participantKey{after.Tenant, def.Steps[i].Participant}, after.ID, failed})

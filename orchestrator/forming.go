@@ -90,7 +90,7 @@ func (f *forming) decide(w *working, ev saga.Event) (d saga.Decision, err error)
 	}()
 	if err == nil {
 		if f.counting {
-			f.seen = append(f.seen, sightings(w.def, &w.in, &d.Next, ev.Body, d.Outcome)...)
+			f.seen = sightings(f.seen, w.def, &w.in, &d.Next, ev.Body, d.Outcome)
 		}
 		f.take(w, d)
 		if act, ok := ev.Body.(saga.Acted); ok && act.To != nil && act.To.Definition.Version == d.Next.Version {

@@ -161,6 +161,8 @@ func (r *reader) requests(ctx context.Context, s *settings) ([]request, error) {
 		list("blocked_on, hold", "blocked_on=hold"),
 		list("blocked_on, attention", "blocked_on=attention"),
 		list("blocked_on, unpublished", "blocked_on=unpublished"),
+		list("participant", "participant=bench"),
+		list("participant, none", "participant=nobody"),
 		{what: "key", path: func(n int) string { return "/v1/sagas?key=" + fill.Key(n*7919%s.stored) }},
 		list("label, common", "label=region:eu"),
 		list("label, rare", "label=vip:yes"),
@@ -172,6 +174,7 @@ func (r *reader) requests(ctx context.Context, s *settings) ([]request, error) {
 		counting("count, live", "status=running,compensating,suspended"),
 		counting("count, label", "label=region:eu"),
 		{what: "stats", path: func(int) string { return "/v1/stats" }, counts: true},
+		{what: "participants", path: func(int) string { return "/v1/participants" }, counts: true},
 	}, nil
 }
 

@@ -18,6 +18,7 @@ type original struct {
 	wakeAt    *time.Time
 	attention []string
 	causes    []string
+	waits     []string
 	instance  saga.Instance
 	history   []entry
 }
@@ -32,8 +33,8 @@ func read(ctx context.Context, conn *pgx.Conn, id saga.ID) (*original, error) {
 		o     original
 		bytes []byte
 	)
-	err := conn.QueryRow(ctx, `SELECT status, revision, wake_at, attention, causes, instance FROM skald.sagas WHERE id = $1`, id.String()).
-		Scan(&o.status, &o.revision, &o.wakeAt, &o.attention, &o.causes, &bytes)
+	err := conn.QueryRow(ctx, `SELECT status, revision, wake_at, attention, causes, waits, instance FROM skald.sagas WHERE id = $1`, id.String()).
+		Scan(&o.status, &o.revision, &o.wakeAt, &o.attention, &o.causes, &o.waits, &bytes)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +129,7 @@ func copies(ctx context.Context, conn *pgx.Conn, cfg *Config, originals map[stat
 				return fmt.Errorf("encode saga %d: %w", n, err)
 			}
 			shard := int16(id.Shard())
-			sagas = append(sagas, []any{shard, id.String(), Tenant, name, 1, key, o.status, o.revision, at, o.wakeAt, in.Labels, o.attention, o.causes, []string{}, bytes})
+			sagas = append(sagas, []any{shard, id.String(), Tenant, name, 1, key, o.status, o.revision, at, o.wakeAt, in.Labels, o.attention, o.causes, o.waits, []string{}, bytes})
 			keys = append(keys, []any{Tenant, name, key, id.String(), make([]byte, 32)})
 			for i, e := range o.history {
 				transaction := n/sharing*16 + i
@@ -143,7 +144,7 @@ func copies(ctx context.Context, conn *pgx.Conn, cfg *Config, originals map[stat
 			columns []string
 			rows    [][]any
 		}{
-			{"sagas", []string{"shard", "id", "tenant", "saga", "version", "key", "status", "revision", "created_at", "wake_at", "labels", "attention", "causes", "batches", "instance"}, sagas},
+			{"sagas", []string{"shard", "id", "tenant", "saga", "version", "key", "status", "revision", "created_at", "wake_at", "labels", "attention", "causes", "waits", "batches", "instance"}, sagas},
 			{"history", []string{"shard", "saga_id", "seq", "batch", "facts"}, history},
 			{"business_keys", []string{"tenant", "saga", "key", "id", "hash"}, keys},
 		} {

@@ -77,6 +77,7 @@ func TestRun(t *testing.T) {
 	require.Equal(t, 1500+7, count(orchestrator.SagaQuery{Statuses: live}))
 	require.Equal(t, 2+1, count(orchestrator.SagaQuery{Attention: "any"}))
 	require.Equal(t, 15+1, count(orchestrator.SagaQuery{BlockedOn: saga.CauseBackoff}))
+	require.Equal(t, 1500+7, count(orchestrator.SagaQuery{Participant: "bench"}))
 	require.Equal(t, 200, count(orchestrator.SagaQuery{Labels: map[string]string{"customer": Customer(5, 6000)}}))
 	require.Equal(t, 1, count(orchestrator.SagaQuery{Saga: Rare}))
 	page, err := store.Sagas(t.Context(), orchestrator.SagaQuery{Tenant: Tenant, Key: Key(4000), Limit: 5})

@@ -17,22 +17,6 @@ func (e *Engine) Turn(ctx context.Context) int {
 	return len(items)
 }
 
-// OfferHandled is HandleQuarantined for a test that turns the committer itself.
-func (e *Engine) OfferHandled(ctx context.Context, req QuarantineRequest, done func(QuarantineResult, error)) error {
-	it, err := e.handlingItem(ctx, req)
-	if err != nil {
-		return err
-	}
-	it.done = func(a answer) {
-		if err := a.failure(); err != nil || a.Handled == nil {
-			done(QuarantineResult{}, err)
-			return
-		}
-		done(*a.Handled, nil)
-	}
-	return e.offer(it)
-}
-
 // Sweep is one sweep.
 func (e *Engine) Sweep(ctx context.Context) {
 	for _, w := range e.workers {

@@ -53,6 +53,22 @@ func (e *Engine) HandleQuarantined(ctx context.Context, req QuarantineRequest) (
 	return *a.Handled, nil
 }
 
+// OfferHandled is HandleQuarantined for a caller that cannot wait, as OfferStart.
+func (e *Engine) OfferHandled(ctx context.Context, req QuarantineRequest, done func(QuarantineResult, error)) error {
+	it, err := e.handlingItem(ctx, req)
+	if err != nil {
+		return err
+	}
+	it.done = func(a answer) {
+		if err := a.failure(); err != nil || a.Handled == nil {
+			done(QuarantineResult{}, err)
+			return
+		}
+		done(*a.Handled, nil)
+	}
+	return e.offer(it)
+}
+
 // RehearseQuarantined answers what HandleQuarantined would come to, by the same judgement; nothing is stored. The decision is nil
 // where the record would not reach a saga of the tenant. Errors as of HandleQuarantined.
 func (e *Engine) RehearseQuarantined(ctx context.Context, req QuarantineRequest) (QuarantineResult, *saga.Decision, error) {

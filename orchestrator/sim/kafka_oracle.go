@@ -85,12 +85,13 @@ func (n recordName) String() string {
 
 // committed looks at a transaction of a replica that has just been committed.
 func (o *brokerOracle) committed(r *replica, b orchestrator.Batch) {
+	redriven := o.redriven(b.Handled)
 	for i := range b.Writes {
 		in := b.Writes[i].Next
 		o.stored[in.ID] = &in
 		o.writes[in.ID]++
 		for j := range b.Writes[i].Facts {
-			o.fact(r, in.ID, &b.Writes[i].Facts[j])
+			o.fact(r, in.ID, &b.Writes[i].Facts[j], redriven)
 		}
 	}
 	for i := range b.Quarantine {
@@ -113,7 +114,7 @@ func (o *brokerOracle) committed(r *replica, b orchestrator.Batch) {
 	}
 }
 
-func (o *brokerOracle) fact(r *replica, id saga.ID, f *saga.Fact) {
+func (o *brokerOracle) fact(r *replica, id saga.ID, f *saga.Fact, redriven map[place]bool) {
 	if f.Sequence > 0 {
 		if o.sequences[id]++; f.Sequence != o.sequences[id] {
 			o.w.violate("S6", "the events of %s are not dense: %d where %d is next", id, f.Sequence, o.sequences[id])
@@ -122,7 +123,7 @@ func (o *brokerOracle) fact(r *replica, id saga.ID, f *saga.Fact) {
 	if f.Code == "unpublishable" && f.Verb != "" {
 		o.refusals[commandName{saga: id, step: f.Step, verb: string(f.Verb), edition: f.Edition}] = true
 	}
-	if f.Reply == nil {
+	if f.Reply == nil || redriven[place{f.Reply.Partition, f.Reply.Offset}] {
 		return
 	}
 	var e *entry

@@ -20,6 +20,11 @@ func (k *kafka) disturb(r wire.Record) bool {
 			k.append(forged, why)
 		}
 	}
+	if w.hits(FaultTokenSpoiled) {
+		spoiled, why := spoil(r, 3)
+		k.append(spoiled, why)
+		return false
+	}
 	if !w.hits(FaultReplySpoiled) {
 		return true
 	}

@@ -43,6 +43,7 @@ const (
 	FaultTooLarge       Fault = "record too large" // a command is refused for good, until the world is calm
 	FaultFetchFails     Fault = "fetch fails"
 	FaultReplySpoiled   Fault = "reply spoiled" // damaged so that nobody may apply it, beside the good one or in its place
+	FaultTokenSpoiled   Fault = "token spoiled" // of a reply: an operator can vouch for it
 	FaultReplyForged    Fault = "reply forged"  // beside it comes one to a command that was never sent, with a token that is right
 	FaultBrokerAway     Fault = "broker away"   // for up to 2 min
 	FaultLeaderChange   Fault = "leader change" // a partition cannot be reached for up to 15 s
@@ -77,6 +78,7 @@ const (
 	FaultHoldLong         Fault = "hold of 16 minutes"          // so that attention is raised
 	FaultHoldRate         Fault = "hold released at a rate"     // sagas are let go over up to 40 s
 	FaultHoldTries        Fault = "hold that tries"             // one on a participant is a breaker, which may open again
+	FaultRedrive          Fault = "redrive"                     // operators redrive or discard what is in quarantine
 )
 
 // kinds are all faults, each with its mean chance at one opportunity of a seed that has it at all.
@@ -96,6 +98,7 @@ var kinds = []struct {
 	{FaultTooLarge, 0.01},
 	{FaultFetchFails, 0.05},
 	{FaultReplySpoiled, 0.05},
+	{FaultTokenSpoiled, 0.04},
 	{FaultReplyForged, 0.05},
 	{FaultBrokerAway, 0.02},
 	{FaultLeaderChange, 0.05},
@@ -128,6 +131,7 @@ var kinds = []struct {
 	{FaultHoldLong, 0.1},
 	{FaultHoldRate, 0.5},
 	{FaultHoldTries, 0.5},
+	{FaultRedrive, 0.5},
 	{FaultKillAll, 0.02},
 	{FaultFreeze, 0.05},
 	{FaultDrain, 0.05},

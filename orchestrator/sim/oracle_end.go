@@ -21,6 +21,7 @@ func (o *oracle) judge() {
 		}
 	}
 	w.kafka.oracle.judge()
+	o.handled()
 	o.inspected()
 	for _, t := range o.ordered {
 		o.stored(t)

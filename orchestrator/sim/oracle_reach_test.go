@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/skaldhq/skald/orchestrator"
 	"github.com/skaldhq/skald/orchestrator/saga"
 	"github.com/skaldhq/skald/participants/wire"
 )
@@ -16,6 +17,7 @@ import (
 func TestWorlds_ReachEverything(t *testing.T) {
 	t.Parallel()
 	facts, attention, actions, answers := map[saga.FactType]int{}, map[saga.AttentionReason]int{}, map[saga.Action]int{}, map[string]int{}
+	mended := map[orchestrator.QuarantineOutcome]int{}
 	for seed := range uint64(400) {
 		w := newWorld(Options{Seed: 70_000 + seed, Log: slog.New(slog.DiscardHandler)})
 		w.run()
@@ -28,6 +30,13 @@ func TestWorlds_ReachEverything(t *testing.T) {
 				}
 			}
 		}
+		for id := int64(1); ; id++ {
+			e, ok := w.quarantined(id)
+			if !ok {
+				break
+			}
+			mended[e.Handling.Outcome]++
+		}
 		for _, d := range w.oracle.deeds {
 			if d.accepted {
 				actions[d.Act.Action]++
@@ -36,6 +45,11 @@ func TestWorlds_ReachEverything(t *testing.T) {
 		for _, s := range w.actors.said {
 			answers[string(s.verb)+" "+string(s.outcome)]++
 		}
+	}
+	for _, outcome := range []orchestrator.QuarantineOutcome{
+		orchestrator.QuarantineApplied, orchestrator.QuarantineIgnored, orchestrator.QuarantineAgain, orchestrator.QuarantineDropped,
+	} {
+		require.Positive(t, mended[outcome], "no record in quarantine is ever %s", outcome)
 	}
 	for _, a := range append(saga.Actions(), saga.ActionRebind) {
 		require.Positive(t, actions[a], "no operator's %s is ever accepted", a)

@@ -23,6 +23,7 @@ type people struct {
 	known    map[idemKey]*request // the first that was answered with a saga, by Idempotency-Key (S2)
 	sagas    []sagaRef            // in the order in which clients were told of them
 	acts     int                  // so many were asked for
+	mends    int                  // so many redrives and discards
 	tries    int                  // so often starts were sent
 	resolves bool                 // somebody resolves in the second phase what is suspended
 	calm     bool
@@ -115,6 +116,7 @@ func (p *people) script() {
 		}
 	}
 	p.planHolds()
+	p.planRedrives()
 	p.w.oracle.watch()
 }
 

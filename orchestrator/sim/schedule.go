@@ -189,7 +189,7 @@ func (w *world) port(r *replica, name string) {
 // killAt is the kind of a kill at a port: so many calls are polls that the others need a chance of their own.
 func killAt(port string) Fault {
 	switch port {
-	case "commit.rekey", "commit.quarantine", "commit.audit", "store.load", "store.maintain", "store.definition", "store.committed?", "store.asked":
+	case "commit.rekey", "commit.quarantine", "commit.audit", "commit.handled", "store.load", "store.lock", "store.maintain", "store.definition", "store.committed?", "store.asked":
 		return FaultKillRare
 	}
 	return FaultKill

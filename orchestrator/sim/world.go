@@ -36,6 +36,7 @@ type Report struct {
 	PortCalls int
 	Commits   int
 	Kills     int
+	Redriven  int // records of the quarantine that were applied, or changed nothing any more
 	Virtual   time.Duration
 	Trace     uint64 // two runs of one seed have the same
 

@@ -52,8 +52,8 @@ type machine struct {
 	pending  bool
 	trial    bool // only asks whether an action would be refused for the saga's state
 	why      string
-	failed   *Coordinates // where the failed answer stands that is being judged; nil: none
-	shift    *Shift       // by what timers were moved; its fact is written before the first other one
+	failed   *Replied // the failed answer that is being judged; nil: none
+	shift    *Shift   // by what timers were moved; its fact is written before the first other one
 }
 
 func newMachine(def *Definition, in Instance, ev Event) *machine {

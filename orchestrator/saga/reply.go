@@ -344,7 +344,7 @@ func (m *machine) unsettled(i int, leg *Leg, r Replied) {
 		m.heartbeat(i, leg, r)
 		return
 	}
-	m.failed = &r.Record
+	m.failed = &r
 	if r.Verb == Compensate {
 		m.undoAttemptFailed(i, r.Code, r.Message, r.RetryAfter)
 		return

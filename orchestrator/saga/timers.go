@@ -191,7 +191,7 @@ func (m *machine) undoAttemptFailed(i int, code, message string, retryAfter time
 // backOff emits f with the time of the next send. Past max_attempts one in a hundred is recorded (design rule 15), and each that
 // makes a stuck step move.
 func (m *machine) backOff(f Fact, r Retry, sends int, retryAfter time.Duration) {
-	f.Reply = m.failed
+	f.Reply = m.failedOf(f.Step)
 	f.RetryAt = m.env.At.Add(r.delay(sends, m.env.Jitter, retryAfter))
 	f.Why = f.Step + " failed and is tried again."
 	stuck := m.next.Steps[m.def.StepIndex(f.Step)].Status == Stuck

@@ -37,7 +37,16 @@ func abortWhy(a Abort) string {
 
 func (m *machine) unknown(i int, code, message, why string) {
 	name := m.def.Steps[i].Name
-	m.emit(Fact{Type: StepUnknown, Step: name, Code: code, Message: message, Reply: m.failed, Why: name + " is unknown: it " + why + "."})
+	m.emit(Fact{Type: StepUnknown, Step: name, Code: code, Message: message, Reply: m.failedOf(name), Why: name + " is unknown: it " + why + "."})
+}
+
+// failedOf is where the failed answer stands that is being judged; nil: it is another step's, which an abort gives up with it.
+func (m *machine) failedOf(step string) *Coordinates {
+	if m.failed == nil || m.failed.Step != step {
+		return nil
+	}
+	record := m.failed.Record
+	return &record
 }
 
 // undoReady reports whether a compensation of step i is to be created now: design rules 6 and 9.

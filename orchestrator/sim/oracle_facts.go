@@ -317,6 +317,13 @@ func (t *track) shift(s *saga.Shift) {
 // answered holds S8 and S9: a reply is applied at most once, only to the command that it answers, and as it was sent.
 func (o *oracle) answered(t *track, f *saga.Fact) {
 	r := o.w.actors.said[f.EventID]
+	if f.Outcome == "" { // what a failed answer led to: it settles nothing
+		failed := r != nil && (r.outcome == wire.Failed || r.outcome == wire.Unknown)
+		if !failed || !r.valid || r.saga != wire.ID(t.id) || r.step != f.Step {
+			o.breach("S9", t, f, "reply %s, which it is said to come from, is not a failure of it: %+v", f.EventID, r)
+		}
+		return
+	}
 	if r == nil || !r.valid || r.saga != wire.ID(t.id) || r.step != f.Step || string(r.verb) != string(f.Verb) ||
 		r.edition != f.Edition || string(r.outcome) != string(f.Outcome) {
 		o.breach("S9", t, f, "reply %s is not what was sent: %+v", f.EventID, r)

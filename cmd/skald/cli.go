@@ -28,6 +28,7 @@ type cli struct {
 	Hold       holdCmd       `cmd:"" group:"operate" help:"Stop sagas from outside for a while: a definition, a participant, all."`
 	Operation  operationCmd  `cmd:"" group:"operate" help:"Do one action with many sagas."`
 	Quarantine quarantineCmd `cmd:"" group:"operate" help:"Look at replies that could not be applied, and redrive or discard them."`
+	Top        topCmd        `cmd:"" group:"operate" help:"Show what goes on: rates, what waits, the worst participants, stuck sagas."`
 	Bench      benchCmd      `cmd:"" group:"operate" help:"Put a load on a server and measure what comes back."`
 
 	Audit     auditCmd     `cmd:"" group:"inspect" help:"Check what is stored against what was promised."`

@@ -19,7 +19,7 @@ type cli struct {
 
 	Dev         devCmd         `cmd:"" group:"run" help:"Run everything on this machine, with servers embedded, and place three orders."`
 	Serve       serveCmd       `cmd:"" group:"run" help:"Run the engine and the API against given Postgres and Kafka."`
-	Participant participantCmd `cmd:"" group:"run" help:"Run one reference participant as a process of its own."`
+	Participant participantCmd `cmd:"" group:"run" help:"Run one reference participant as a process of its own; or list those of a server."`
 	Migrate     migrateCmd     `cmd:"" group:"run" help:"Make, remove or look at the schema skald."`
 	Topics      topicsCmd      `cmd:"" group:"run" help:"Make the topics that are missing."`
 

@@ -49,10 +49,11 @@ func referenceNames() []string {
 // Postgres has by default.
 const participantConns = 16
 
-// participantCmd runs one reference participant.
+// participantCmd runs one reference participant, or lists those of a server.
 type participantCmd struct {
-	Name string `arg:"" enum:"orders,payments,inventory,shipping" help:"orders, payments, inventory or shipping."`
+	Name string `arg:"" enum:"orders,payments,inventory,shipping,list" help:"orders, payments, inventory or shipping, to run it; or list, to see how those of a server do."`
 
+	remote
 	configs.Config
 }
 
@@ -64,11 +65,15 @@ What the payments participant does is chosen by payment_token: tok_ok, tok_decli
 
 Example:
 
+  skald participant list
   skald participant payments --database-url postgres://skald@localhost:5432/payments --kafka-brokers localhost:9092`
 }
 
 // Run runs it until ctx ends.
 func (cmd *participantCmd) Run(ctx context.Context, term *console, all *cli) error {
+	if cmd.Name == participantsOf {
+		return cmd.list(ctx, term)
+	}
 	if err := checkSettings(&cmd.Config, "database.url", "kafka.brokers"); err != nil {
 		return err
 	}

@@ -19,6 +19,10 @@ type sagaCmd struct {
 	History sagaHistoryCmd `cmd:"" help:"Show everything that happened to a saga."`
 	Watch   sagaWatchCmd   `cmd:"" help:"Follow a saga until it has ended."`
 
+	Why      sagaWhyCmd      `cmd:"" help:"Say in words what it waits for, what comes next, and what you could do."`
+	Timeline sagaTimelineCmd `cmd:"" help:"Draw its steps, attempts, back-offs and compensations over time."`
+	Graph    sagaGraphCmd    `cmd:"" help:"Draw the order of its steps, and where each is."`
+
 	Cancel      cancelCmd      `cmd:"" help:"Undo it; past the pivot that is refused."`
 	Pause       pauseCmd       `cmd:"" help:"Send no more commands; time stands still."`
 	Resume      resumeCmd      `cmd:"" help:"Go on after a pause."`

@@ -30,8 +30,10 @@ func TestMetrics_CountWhatTheEngineAndTheAPIDo(t *testing.T) {
 	b := setup(t, func(c *Config) { c.Metrics = m })
 	m.WatchStore(b.engine.reader, []string{"default"}, b.api.log)
 	o := Observers(nil, b.hub, m)
-	o.Committed(orchestrator.BatchStats{Events: 5, Facts: 9, Ignored: 1, Quarantined: 1, Took: time.Millisecond,
-		Raised: []saga.AttentionReason{saga.AttentionSlow, saga.AttentionSlow}, Suspended: 1, Residue: 2},
+	o.Committed(orchestrator.BatchStats{
+		Events: 5, Facts: 9, Ignored: 1, Quarantined: 1, Took: time.Millisecond,
+		Raised: []saga.AttentionReason{saga.AttentionSlow, saga.AttentionSlow}, Suspended: 1, Residue: 2,
+	},
 		[]saga.Instance{{Status: saga.Running}, {Status: saga.Running}, {Status: saga.Completed}})
 	o.Published(10, 2, 1, time.Millisecond)
 	o.Refused("too many requests wait")

@@ -63,7 +63,7 @@ const (
 	// groupsFor is how old an answer may be. A group that is not looked at any more is not known to wait.
 	groupsFor = 5 * groupsEvery
 	// groupsSettle is how much later than the record the look must be: groups commit about once a second, so an earlier look shows
-	// what was read long since as unread.
+	// what was read long since as unread. Where nobody is in the group, nobody has read it.
 	groupsSettle = 2 * time.Second
 	// groupsWanted is how long a group is looked at after somebody asked for it.
 	groupsWanted = time.Minute
@@ -164,7 +164,8 @@ func (g *groups) fill(def *saga.Definition, sent []saga.Sent) {
 		}
 		participant := def.Steps[s.Step].Participant
 		seen, ok := g.of(participant)
-		s.Queued = ok && seen.at.Sub(s.AckedAt) >= groupsSettle && seen.waits(s.Partition, s.Offset)
+		after := seen.at.Sub(s.AckedAt)
+		s.Queued = ok && (after >= groupsSettle || after > 0 && seen.Members == 0) && seen.waits(s.Partition, s.Offset)
 		if s.Queued || !ok { // not known: another replica sent it
 			g.want(map[string]struct{}{participant: {}})
 		}

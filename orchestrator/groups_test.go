@@ -99,7 +99,8 @@ func TestQueued_WhatIsNotKnownTimesOut(t *testing.T) {
 	})
 	t.Run("the look was before the group can have committed", func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, func(cfg *orchestrator.Config) { cfg.Groups = &fakeGroups{group: away()} })
+		behind := orchestrator.Group{Members: 1, Next: map[int32]int64{0: -1}}
+		b := setup(t, func(cfg *orchestrator.Config) { cfg.Groups = &fakeGroups{group: behind} })
 		id := b.start(errand())
 		b.turn()
 		b.machine.now = b.machine.now.Add(time.Second)

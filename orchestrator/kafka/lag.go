@@ -111,7 +111,8 @@ func (r *LagReader) read(participant string) (group orchestrator.Group, err erro
 			return group, fmt.Errorf("look at group %s: %w", participant, err)
 		}
 	}
-	if group, err = groupOf(r.conn, participant, r.admin.cfg.Topics.Commands(participant)); err != nil {
+	topics := r.admin.cfg.Topics
+	if group, err = groupOf(r.conn, topics.Prefix+participant, topics.Commands(participant)); err != nil {
 		err = fmt.Errorf("look at group %s: %w", participant, errors.Join(err, r.conn.Close()))
 		r.conn = nil
 	}

@@ -14,7 +14,8 @@ import (
 func TestLagReader(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	participant := b.cfg.Group // the group of the bundle reads as if it were a participant, so the name is unique
+	const participant = "payments"
+	b.cfg.Group = b.cfg.Topics.Prefix + participant // the group of the bundle reads as if it were a participant
 	topic := b.cfg.Topics.Commands(participant)
 	_, err := b.admin.Ensure(within(t), topic)
 	require.NoError(t, err)

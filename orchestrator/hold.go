@@ -106,6 +106,9 @@ func (e *Engine) EndHold(ctx context.Context, tenant string, id int64, r Release
 			return &InputError{Message: "the hold lets sagas go already", Fields: []FieldError{{"rate", "leave it out to let the rest go at once"}}}
 		}
 		n, err := e.countHeld(ctx, &row)
+		if err == nil && !n.Exact {
+			err = e.countMany(ctx, &row, &n)
+		}
 		if err != nil {
 			return fmt.Errorf("end hold %d: %w", id, err)
 		}

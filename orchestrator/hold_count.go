@@ -56,6 +56,21 @@ func (e *Engine) countHeld(ctx context.Context, h *HoldRow) (HoldCount, error) {
 	return n, nil
 }
 
+// countMany has the store count what is too much to read through: all that waits for any hold, so that a release is rather slower
+// than asked for than faster.
+func (e *Engine) countMany(ctx context.Context, h *HoldRow, n *HoldCount) error {
+	q := SagaQuery{Tenant: h.Tenant, BlockedOn: saga.CauseHold, Limit: 1, Count: true}
+	if h.Scope == HoldSagaType {
+		q.Saga = h.Name
+	}
+	page, err := e.cfg.Reader.Sagas(ctx, q)
+	if err != nil {
+		return fmt.Errorf("count sagas: %w", err)
+	}
+	n.Held = max(n.Held, int(page.Count))
+	return nil
+}
+
 // inFlight reports whether a command is in flight under a hold; known is false where looking took too long.
 func (e *Engine) inFlight(ctx context.Context, h *HoldRow) (some, known bool, err error) {
 	known = true

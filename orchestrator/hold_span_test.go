@@ -1,6 +1,7 @@
 package orchestrator_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -155,4 +156,39 @@ func TestHold_BecomesQuiet(t *testing.T) {
 	require.False(t, got.QuietAt.Before(answered))
 	_, _, err = o.engine.HoldStatus(t.Context(), "other", row.ID)
 	require.ErrorIs(t, err, orchestrator.ErrNotFound)
+}
+
+// What takes too long to read through is counted by the store, so that a release is not faster than asked for.
+func TestHold_ReleaseOfMoreThanCanBeRead(t *testing.T) {
+	t.Parallel()
+	slow := &slowReader{}
+	o := &outage{testBundle: setup(t, func(cfg *orchestrator.Config) {
+		slow.Reader = cfg.Reader
+		cfg.Reader = slow
+	}), answer: always("")}
+	slow.pass = func() { o.machine.now = o.machine.now.Add(3 * time.Second) }
+	hold := orchestrator.Hold{Tenant: tenant, Scope: orchestrator.HoldSagaType, Name: "errand", Reason: "maintenance"}
+	row, _, err := o.engine.PutHold(t.Context(), hold, "ada", "r-1")
+	require.NoError(t, err)
+	for range 40 {
+		o.start(errand())
+	}
+	_, n, err := o.engine.HoldStatus(t.Context(), tenant, row.ID)
+	require.NoError(t, err)
+	require.Equal(t, orchestrator.HoldCount{Held: 1}, n, "at least that many")
+	require.NoError(t, o.engine.EndHold(t.Context(), tenant, row.ID, orchestrator.Release{Rate: 2, By: "ada", Reason: "done", RequestID: "r-2"}))
+	row, _, err = o.engine.HoldStatus(t.Context(), tenant, row.ID)
+	require.NoError(t, err)
+	require.Equal(t, 20*time.Second, row.Spread)
+}
+
+// slowReader takes its time for a list.
+type slowReader struct {
+	orchestrator.Reader
+	pass func()
+}
+
+func (r *slowReader) Sagas(ctx context.Context, q orchestrator.SagaQuery) (orchestrator.SagaPage, error) {
+	r.pass()
+	return r.Reader.Sagas(ctx, q)
 }

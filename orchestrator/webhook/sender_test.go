@@ -22,7 +22,10 @@ import (
 	"github.com/skaldhq/skald/orchestrator/webhook"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// sarama's metrics tick on for good.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}
 
 const secret = "a secret of some length"
 

@@ -25,11 +25,11 @@ type asked struct {
 
 func (a *asked) handler(b *testBundle) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		route := ""
+		route, names := "", 1<<10 // of several patterns, the one with the fewest parameters
 		for pattern := range operations(b) {
 			method, path, _ := strings.Cut(pattern, " ")
-			if method == r.Method && matchesPattern(path, r.URL.Path) && len(path) > len(route) {
-				route = pattern
+			if n := strings.Count(path, "{"); method == r.Method && matchesPattern(path, r.URL.Path) && n < names {
+				route, names = pattern, n
 			}
 		}
 		a.mu.Lock()

@@ -42,7 +42,7 @@ func TestCodec_KnowsEveryField(t *testing.T) {
 			"Sends": "up to one more than the budget", "Attempts": "up to one more than the budget",
 			"Refused": "whether all, or all but the newest", "Probing": kept, "SentAt": time, "ExpiresAt": time, "Heartbeat": time,
 			"RetryAt": time, "Answer": kept, "AnswerCode": "whether nothing_to_undo, all that a rule reads", "Contradicted": kept,
-			"Batch": text, "Index": text,
+			"Batch": text, "Index": text, "Version": "no world rebinds; what a rebind does at once is asked about",
 		}},
 		{saga.Pause{}, map[string]string{"Since": time, "By": text, "Reason": text}},
 		{saga.Cancel{}, map[string]string{"By": text, "Reason": text}},

@@ -53,6 +53,15 @@ type verdict struct {
 	commands []message
 }
 
+// actionOf is the action of a number. Rebind comes after those that operators of the worlds do: what follows from it is a saga of
+// another version, and only asked about.
+func actionOf(verb uint8) saga.Action {
+	if actions := saga.Actions(); int(verb) < len(actions) {
+		return actions[verb]
+	}
+	return saga.ActionRebind
+}
+
 // event makes what Decide gets: the instance with its timers set by what is due, and the event.
 func (x *explorer) event(h happening) (saga.Instance, saga.Event) {
 	in := x.codec.decode([]byte(x.instances[h.instance].written))
@@ -95,7 +104,12 @@ func (x *explorer) event(h happening) (saga.Instance, saga.Event) {
 		ev.ID, ev.Body = "", saga.Woken{}
 		x.makeDue(&in, h.due)
 	case acted:
-		a := saga.Acted{Action: saga.Actions()[h.verb], Reason: "because", By: "ann"}
+		a := saga.Acted{Action: actionOf(h.verb), Reason: "because", By: "ann"}
+		if a.Action == saga.ActionRebind {
+			second := *x.codec.def
+			second.Version = 2
+			a.Version, a.To = second.Version, &saga.Target{Definition: &second, Holds: ev.Holds}
+		}
 		if h.step < maxSteps {
 			a.Step = name
 		}

@@ -78,7 +78,11 @@ func (x *explorer) column(h happening) string {
 		}
 		return text
 	}
-	text := "act " + string(saga.Actions()[h.verb])
+	action := actionOf(h.verb)
+	if action == saga.ActionRebind {
+		return "act rebind version=2"
+	}
+	text := "act " + string(action)
 	switch h.value {
 	case withPayload:
 		text += " payload={}"
@@ -127,6 +131,7 @@ func (x *explorer) whatIfs(n uint32) {
 				x.wonder(a)
 			}
 		}
+		x.wonder(happening{instance: n, kind: acted, step: noStep, verb: uint8(len(saga.Actions()))})
 		if !in.terminal && in.steps[i].timer {
 			x.wonder(happening{instance: n, kind: woken, due: 1 << i})
 		}

@@ -84,7 +84,7 @@ func (a *API) renderReceipt(def *saga.Definition, entry *orchestrator.HistoryEnt
 	if r == nil {
 		return nil
 	}
-	out := &client.Coordinates{Partition: r.Partition, Offset: r.Offset, At: moment(r.At)}
+	out := &client.Coordinates{Partition: r.Partition, Offset: r.Offset, At: moment(r.At), CommittedAt: moment(r.CommittedAt)}
 	if i := def.StepIndex(entry.Fact.Step); i >= 0 && a.cfg.CommandTopic != nil {
 		out.Topic = a.cfg.CommandTopic(def.Steps[i].Participant)
 	}

@@ -49,6 +49,7 @@ type working struct {
 type forming struct {
 	batch    Batch
 	at       time.Time
+	began    time.Time // of this replica's clock, when at was read
 	holds    []Hold
 	encoder  Encoder
 	log      *slog.Logger

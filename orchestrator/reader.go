@@ -71,6 +71,8 @@ type Receipt struct {
 	Partition int32     `json:"partition"`
 	Offset    int64     `json:"offset"`
 	At        time.Time `json:"at"`
+	// CommittedAt is when the command was committed, by the database's clock; zero: not known, as where another replica published it.
+	CommittedAt time.Time `json:"committed_at,omitzero"`
 }
 
 // ParticipantStats counts the live sagas that wait for one participant; one that waits in two ways counts in both.

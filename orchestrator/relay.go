@@ -76,7 +76,7 @@ func (r *relay) settle(ctx context.Context, row OutboxRow, published []Published
 	for i, p := range published {
 		switch p.Outcome {
 		case PublishAcked:
-			s.Acked = append(s.Acked, Acked{Index: row.Indexes[i], Partition: p.Partition, Offset: p.Offset, At: p.At})
+			s.Acked = append(s.Acked, Acked{Index: row.Indexes[i], Partition: p.Partition, Offset: p.Offset, At: p.At, CommittedAt: row.CommittedAt})
 		case PublishUnknown:
 			s.Left = append(s.Left, row.Indexes[i])
 			reason = p.Err

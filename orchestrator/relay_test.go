@@ -70,7 +70,7 @@ func TestRelay_APartlyAcknowledgedRowIsRewritten(t *testing.T) {
 	id := b.start(errand())
 	b.turn()
 	require.Len(t, b.store.settled, 1)
-	require.Equal(t, []orchestrator.Acked{{Index: 0, Partition: 3, Offset: 7, At: b.store.settled[0][0].Acked[0].At}}, b.store.settled[0][0].Acked)
+	require.Equal(t, []orchestrator.Acked{{Index: 0, Partition: 3, Offset: 7, At: b.store.settled[0][0].Acked[0].At, CommittedAt: b.store.settled[0][0].Acked[0].At}}, b.store.settled[0][0].Acked)
 	require.Equal(t, []int{1}, b.store.settled[0][0].Left)
 	require.Equal(t, 1, b.outbox())
 	require.False(t, b.view(id).Sent[0].Unpublished, "the command is out")

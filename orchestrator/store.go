@@ -169,10 +169,11 @@ type Header struct {
 
 // OutboxRow is the part of a batch's records that is not acknowledged yet.
 type OutboxRow struct {
-	Batch     saga.BatchID
-	Indexes   []int // of Records within the batch
-	Records   []Record
-	MaybeSent bool // an earlier try to publish it had an unknown outcome
+	Batch       saga.BatchID
+	Indexes     []int // of Records within the batch
+	Records     []Record
+	MaybeSent   bool      // an earlier try to publish it had an unknown outcome
+	CommittedAt time.Time // by the database's clock, where this replica committed it; zero: not known
 }
 
 // Settled says what became of a batch's records. The row is deleted when nothing is left, else rewritten to what is left.
@@ -189,6 +190,8 @@ type Acked struct {
 	Partition int32
 	Offset    int64
 	At        time.Time
+	// CommittedAt is when its batch was committed, the same for all records of a batch; zero: not known.
+	CommittedAt time.Time
 }
 
 // Rekey gives a business key to a new saga. It is expected to belong to From.

@@ -86,7 +86,7 @@ func (c *committer) form(tx Tx) *forming {
 	return &forming{
 		batch: Batch{ID: id, RetryIn: c.cfg.RetryIn}, at: at, holds: tx.Holds(), encoder: c.encoder, log: c.log,
 		grid: c.cfg.WakeGrid, jitter: func() float64 { return float64(c.random.Uint64()>>11) / (1 << 53) }, sagas: map[saga.ID]*working{},
-		asked:    map[string]struct{}{},
+		began: c.clock.Now(), asked: map[string]struct{}{},
 		counting: true,
 	}
 }
@@ -120,7 +120,7 @@ func (c *committer) finish(ctx context.Context, tx Tx, f *forming) error {
 // after does what may be done only now: publish, answer, mark, and set timers.
 func (c *committer) after(ctx context.Context, f *forming, events int, took time.Duration) {
 	if len(f.batch.Outbox) > 0 {
-		row := OutboxRow{Batch: f.batch.ID, Records: f.batch.Outbox, Indexes: make([]int, len(f.batch.Outbox))}
+		row := OutboxRow{Batch: f.batch.ID, Records: f.batch.Outbox, CommittedAt: f.at.Add(c.clock.Now().Sub(f.began)), Indexes: make([]int, len(f.batch.Outbox))}
 		for i := range row.Indexes {
 			row.Indexes[i] = i
 		}

@@ -59,10 +59,12 @@ type Fact struct {
 
 // Coordinates say where a record stands in Kafka.
 type Coordinates struct {
-	Topic     string     `json:"topic,omitempty"`
-	Partition int32      `json:"partition"`
-	Offset    int64      `json:"offset"`
-	At        *time.Time `json:"at,omitempty" doc:"Of a command: when the broker acknowledged it. Of a reply: when the engine judged it"`
+	Topic     string `json:"topic,omitempty"`
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+	// CommittedAt is of a command; it is absent where another replica than the one that committed it published it.
+	CommittedAt *time.Time `json:"committed_at,omitempty" doc:"Of a command: when its batch was committed, by the database's clock"`
+	At          *time.Time `json:"at,omitempty" doc:"Of a command: when the broker acknowledged it. Of a reply: when the engine judged it"`
 }
 
 // History is one page of a saga's facts, oldest first.

@@ -12,17 +12,25 @@ import (
 // that is settled in parts has a block appended each time.
 //
 //	1 (2026-11): count and microseconds of the first, then per record index, partition, offset and microseconds after the first.
-const acksFormat = 1
+//	2 (2026-11): as 1, with the microseconds from the commit to the first acknowledgement after those of the first.
+const (
+	acksFormat       = 1
+	acksCommitFormat = 2
+)
 
-// EncodeAcks writes one block; times are kept to the microsecond.
+// EncodeAcks writes one block, of records of one batch; times are kept to the microsecond.
 func EncodeAcks(acked []orchestrator.Acked) []byte {
-	b := append(make([]byte, 0, 16+8*len(acked)), acksFormat)
+	b := append(make([]byte, 0, 24+8*len(acked)), acksFormat)
 	b = binary.AppendUvarint(b, uint64(len(acked)))
 	if len(acked) == 0 {
 		return b
 	}
 	first := acked[0].At.UnixMicro()
 	b = binary.AppendVarint(b, first)
+	if at := acked[0].CommittedAt; !at.IsZero() {
+		b[0] = acksCommitFormat
+		b = binary.AppendVarint(b, first-at.UnixMicro())
+	}
 	for _, a := range acked {
 		b = binary.AppendUvarint(b, uint64(a.Index))
 		b = binary.AppendUvarint(b, uint64(uint32(a.Partition)))
@@ -36,13 +44,20 @@ func EncodeAcks(acked []orchestrator.Acked) []byte {
 func DecodeAcks(b []byte) (map[int]orchestrator.Acked, error) {
 	acks := map[int]orchestrator.Acked{}
 	for len(b) > 0 {
-		r := newReader("acknowledgements", b, acksFormat)
-		n, first := r.count(), int64(0)
+		format := byte(acksFormat)
+		if b[0] == acksCommitFormat {
+			format = acksCommitFormat
+		}
+		r := newReader("acknowledgements", b, format)
+		n, first, committed := r.count(), int64(0), time.Time{}
 		if n > 0 {
 			first = r.varint()
+			if format == acksCommitFormat {
+				committed = time.UnixMicro(first - r.varint()).UTC()
+			}
 		}
 		for range n {
-			a := orchestrator.Acked{Index: int(r.uvarint()), Partition: int32(uint32(r.uvarint())), Offset: r.varint()}
+			a := orchestrator.Acked{Index: int(r.uvarint()), Partition: int32(uint32(r.uvarint())), Offset: r.varint(), CommittedAt: committed}
 			a.At = time.UnixMicro(first + r.varint()).UTC()
 			if _, again := acks[a.Index]; !again {
 				acks[a.Index] = a

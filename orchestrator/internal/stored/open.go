@@ -53,7 +53,7 @@ func CompareIDs(a, b saga.ID) int { return slices.Compare(a[:], b[:]) }
 func HistoryEntry(fact saga.Fact, batch saga.BatchID, acks map[int]orchestrator.Acked) orchestrator.HistoryEntry {
 	entry := orchestrator.HistoryEntry{Fact: fact, Batch: batch}
 	if a, ok := acks[fact.Index]; ok && !fact.Batch.IsZero() {
-		entry.Receipt = &orchestrator.Receipt{Partition: a.Partition, Offset: a.Offset, At: a.At}
+		entry.Receipt = &orchestrator.Receipt{Partition: a.Partition, Offset: a.Offset, At: a.At, CommittedAt: a.CommittedAt}
 	}
 	return entry
 }

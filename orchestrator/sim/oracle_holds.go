@@ -17,7 +17,11 @@ func (o *oracle) held(h orchestrator.Hold) int {
 	if h.From.IsZero() {
 		h.From = o.dbNow()
 	}
-	o.holds = append(o.holds, holdPlan{Hold: h, since: o.dbNow()})
+	since := o.dbNow()
+	if h.From.After(since) { // of a breaker that opens again, after the clock was set back: it is in force from when it says
+		since = h.From
+	}
+	o.holds = append(o.holds, holdPlan{Hold: h, since: since})
 	return len(o.holds) - 1
 }
 

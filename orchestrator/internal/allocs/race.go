@@ -1,6 +1,0 @@
-//go:build race
-
-package allocs
-
-// racing: the race detector is on.
-const racing = true

@@ -6,13 +6,18 @@ import (
 
 	"github.com/skaldhq/skald/orchestrator"
 	"github.com/skaldhq/skald/orchestrator/internal/stored"
+	"github.com/skaldhq/skald/participants/wire"
 )
 
-// tokenAlone reports whether a record in quarantine is a good reply but for its token.
+// tokenAlone reports whether a record in quarantine is a good reply but for its token: its participant did mean it.
 func (o *brokerOracle) tokenAlone(q *orchestrator.Quarantined) bool {
 	for _, handed := range o.handed {
 		for _, e := range handed[place{q.Partition, q.Offset}] {
-			if asItCame(q, &e.record) && (e.forged == "no token" || e.forged == "a bit of the token flipped") {
+			if !asItCame(q, &e.record) || e.forged != "no token" && e.forged != "a bit of the token flipped" {
+				continue
+			}
+			id, _ := e.record.Header(wire.HeaderID)
+			if said := o.w.actors.said[id]; said != nil && said.valid {
 				return true
 			}
 		}

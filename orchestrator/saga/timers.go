@@ -194,13 +194,19 @@ func (m *machine) backOff(f Fact, r Retry, sends int, retryAfter time.Duration) 
 	f.Reply = m.failedOf(f.Step)
 	f.RetryAt = m.env.At.Add(r.delay(sends, m.env.Jitter, retryAfter))
 	f.Why = f.Step + " failed and is tried again."
-	stuck := m.next.Steps[m.def.StepIndex(f.Step)].Status == Stuck
-	if sends > r.MaxAttempts && sends%100 != 0 && !stuck {
+	i := m.def.StepIndex(f.Step)
+	if sends > r.MaxAttempts && sends%100 != 0 && m.next.Steps[i].Status != Stuck && !m.told(i, f.Type) {
 		m.why = f.Why
 		m.quietly(f)
 		return
 	}
 	m.emit(f)
+}
+
+// told reports whether every send and back-off of a step is recorded, past max_attempts too: those of a compensatable step whose
+// participant is held (see spared). They are few, and an abort gives a grace to a step by whether it is in flight.
+func (m *machine) told(i int, t FactType) bool {
+	return m.def.Steps[i].Kind == Compensatable && (t == StepSent || t == StepBackedOff)
 }
 
 // delay is the back-off after that many sends, jitter drawn from [0, 1). A longer wish of the participant is honoured, up to
@@ -243,7 +249,7 @@ func (m *machine) resendBackward(i int, renewed bool) {
 
 func (m *machine) resend(i int, f Fact, name string, leg *Leg, r Retry) {
 	n := leg.Sends + 1
-	if !f.Renewed && n > r.MaxAttempts && n%100 != 0 {
+	if !f.Renewed && n > r.MaxAttempts && n%100 != 0 && !m.told(i, f.Type) {
 		m.why = f.Why
 		m.sendQuietly(i, f, name)
 		return

@@ -109,18 +109,21 @@ func (p *people) ask(ref sagaRef, act saga.Acted, revision int64) {
 	d := &deed{ActRequest: orchestrator.ActRequest{
 		Tenant: ref.tenant, ID: ref.id, Act: act, IfRevision: revision, RequestID: fmt.Sprintf("act-%d", p.acts),
 	}}
+	send := func() {
+		p.send(d)
+		if act.Action == saga.ActionPause {
+			p.resume(ref)
+		}
+	}
 	if p.rng.IntN(3) == 0 {
 		d.IdempotencyKey = d.RequestID
 		p.w.after(p.within(20_000), func() {
 			d.Act.By = "operator-8" // who asks is no part of the request
-			p.send(d)
+			send()
 		})
 	}
 	p.w.oracle.asked(d)
-	p.send(d)
-	if act.Action == saga.ActionPause {
-		p.resume(ref)
-	}
+	send()
 }
 
 func (p *people) send(d *deed) {

@@ -130,7 +130,11 @@ func (o *oracle) written(wr *orchestrator.Write) {
 	}
 	t.in, t.stored = folded, in.Revision
 	t.facts = append(t.facts, wr.Facts...)
-	o.recovery.woken(in.ID, wr.WakeAt)
+	wake := wr.WakeAt
+	if now := o.dbNow(); !wake.IsZero() && wake.Before(now) { // a pause or a hold lasted past it; it is being looked at just now
+		wake = now
+	}
+	o.recovery.woken(in.ID, wake)
 }
 
 // begun looks at a saga that has just been started: one for each Idempotency-Key, and one live for each business key (S2).

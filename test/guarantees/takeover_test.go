@@ -53,7 +53,8 @@ func TestTakeover(t *testing.T) {
 			return participants.Succeed(nil)
 		}, nil)
 	})
-	dies, stays := s.Serve(), s.Serve()
+	const breaker = "SKALD_BREAKER_ENABLED=false" // off: all fail here, and are to be tried again
+	dies, stays := s.ServeTagged("", breaker), s.ServeTagged("", breaker)
 	dies.Ready(t)
 	stays.Ready(t)
 	register(t, stays.Client, "errand", 1, errand)

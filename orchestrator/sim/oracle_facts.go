@@ -179,7 +179,7 @@ func (o *oracle) forward(t *track, f *saga.Fact, i int, s *stepTrack) {
 			o.breach("S8", t, f, "honest participants are said to contradict themselves")
 		}
 	case saga.StepHeld:
-		if o.holding(t, f.At, i) == "" {
+		if o.holding(t, f.At, i, true) == "" {
 			o.breach("rule 10", t, f, "it is held, and nothing holds it")
 		}
 	default:
@@ -354,7 +354,7 @@ func (o *oracle) answered(t *track, f *saga.Fact) {
 func (o *oracle) mayMove(t *track, f *saga.Fact, i int) {
 	if t.paused {
 		o.breach("rule 10", t, f, "it was sent under a pause")
-	} else if why := o.holding(t, f.At, i); why != "" && why != "pause" {
+	} else if why := o.holding(t, f.At, i, false); why != "" && why != "pause" {
 		o.breach("rule 10", t, f, "it was sent under a hold (%s)", why)
 	}
 }

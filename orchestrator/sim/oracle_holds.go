@@ -36,14 +36,18 @@ func (o *oracle) reopened(i int, h orchestrator.Hold) int {
 
 func (o *oracle) dbNow() time.Time { return o.w.database.now().UTC().Truncate(time.Microsecond) }
 
-// holding says what stops step i of a saga at a time; empty: nothing.
-func (o *oracle) holding(t *track, at time.Time, i int) string {
+// holding says what stops step i of a saga at a time; empty: nothing. A breaker's old plan is over once it has opened again, but where
+// the clock was set back its time may come again, and was before: then `doubt` says whether it counts.
+func (o *oracle) holding(t *track, at time.Time, i int, doubt bool) string {
 	if t.paused {
 		return "pause"
 	}
 	for j := range o.holds {
 		h := &o.holds[j]
-		over := !h.until.IsZero() && (o.w.database.wentBack() || !h.until.After(at)) // its time may come twice, the plan does not
+		over := !h.until.IsZero() && !h.until.After(at)
+		if !h.until.IsZero() && o.w.database.wentBack() {
+			over = !doubt
+		}
 		if h.since.After(at) || over {
 			continue
 		}

@@ -27,6 +27,8 @@ type mortal struct {
 	// killAt is how many outcomes were noted when the replica dies, between doing a slice and noting it; 0: it lives.
 	killAt int
 	noted  *atomic.Int64 // of all replicas
+	first  *atomic.Bool  // of an heir: past half-way it takes nothing before that one is dead
+	half   int64
 }
 
 var errDead = errors.New("this replica is dead")
@@ -58,6 +60,9 @@ func (t *mortalTx) Commit(ctx context.Context, batch orchestrator.Batch) error {
 func (m *mortal) TakeOperation(ctx context.Context, lease time.Duration) (orchestrator.Operation, bool, error) {
 	if m.dead.Load() {
 		return orchestrator.Operation{}, false, errDead
+	}
+	if m.first != nil && m.noted.Load() >= m.half && !m.first.Load() {
+		return orchestrator.Operation{}, false, nil
 	}
 	return m.Operations.TakeOperation(ctx, lease)
 }
@@ -101,26 +106,27 @@ func TestPostgres_OperationWhoseReplicaDies(t *testing.T) {
 	b.startMany(t, sagas)
 
 	noted := &atomic.Int64{}
-	replica := func(killAt int) (*running, *mortal) {
-		m := &mortal{Store: b.store, Operations: b.store, dead: &atomic.Bool{}, noted: noted, killAt: killAt}
+	over := &atomic.Bool{} // for the victim
+	replica := func(m *mortal) *running {
+		m.Store, m.Operations, m.noted = b.store, b.store, noted
 		cfg := config(t, m, b.store, b.store, &fakeBroker{now: time.Now})
 		cfg.Operations, cfg.OperateEvery, cfg.OperateLease = m, 20*time.Millisecond, 3*time.Second
 		cfg.DrainLimit = time.Second
-		return run(t, cfg), m
+		return run(t, cfg)
 	}
-	heir, _ := replica(0)
-	victim, killed := replica(sagas / 2)
+	heir := replica(&mortal{dead: &atomic.Bool{}, first: over, half: int64(sagas / 2)})
+	victim := replica(&mortal{dead: over, killAt: sagas / 2})
 	var end sync.Once
 	dies := func() { end.Do(victim.stop) }
 	t.Cleanup(dies)
 
 	filter := orchestrator.OperationFilter{Saga: "mistaken", Statuses: []saga.Status{saga.Suspended}}
 	done := b.operate(t, heir, sagas, orchestrator.OperationRequest{Action: saga.ActionRebind, Version: 2, Filter: filter, Reason: "mended", Rate: 1000}, func() {
-		if killed.dead.Load() {
+		if over.Load() {
 			dies()
 		}
 	})
-	require.True(t, killed.dead.Load(), "the replica died half-way")
+	require.True(t, over.Load(), "the replica died half-way")
 	done2 := b.operate(t, heir, sagas, orchestrator.OperationRequest{Action: saga.ActionRetry, Filter: filter, Reason: "mended", Rate: 1000}, nil)
 
 	for action, op := range map[string]orchestrator.Operation{"saga.rebind": done, "saga.retry": done2} {

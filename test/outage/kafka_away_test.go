@@ -57,6 +57,7 @@ func TestKafkaAway(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, client.Completed, sg.Status, "%s: %+v", o.key, sg.Abort)
 		require.Equal(t, "committed", sg.Certificate.Verdict)
+		require.Empty(t, sg.Attention, o.key)
 		require.NoError(t, world.Agrees(&sg))
 		resent += onlyPublishedTimedOut(t, r.Client, o.id)
 		// An accepted start takes no time of Kafka's; the drain of a request is 15 s.
@@ -152,9 +153,20 @@ func onlyPublishedTimedOut(t *testing.T, c *client.Client, id string) int {
 			before[fact.Step], answered[fact.Step] = fact, false
 		case "step.backed_off":
 			answered[fact.Step] = fact.Code != "timeout"
-		case "abort.started", "step.unknown", "step.stuck", "attention.raised", "deadline.passed", "undo.started":
+		case "attention.raised":
+			slow(t, id, fact, before[fact.Step])
+		case "abort.started", "step.unknown", "step.stuck", "deadline.passed", "undo.started":
 			t.Errorf("saga %s: %s of %s: %s", id, fact.Type, fact.Step, fact.Why)
 		}
 	}
 	return resent
+}
+
+// slow holds an attention against the rule: the only one that the outage raises is of an attempt that was published before it, and
+// that its participant has not reached for ten timeouts (design rule 3). It is gone with the answer.
+func slow(t *testing.T, id string, raised, attempt client.Fact) {
+	t.Helper()
+	require.Equal(t, "slow", raised.Reason, "saga %s: %s of %s: %s", id, raised.Type, raised.Step, raised.Why)
+	require.NotNil(t, attempt.Record, "saga %s: attempt %d of %s raised attention and was never acknowledged", id, attempt.Attempt, attempt.Step)
+	require.Greater(t, raised.At.Sub(attempt.At), 10*stepTimeout, "saga %s: attention for %s", id, raised.Step)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/skaldhq/skald/api/client"
+	"github.com/skaldhq/skald/api/story"
 )
 
 // sagaTimelineCmd draws what happened when.
@@ -41,7 +42,7 @@ func (cmd *sagaTimelineCmd) Run(ctx context.Context, term *console, all *cli) er
 	if err != nil {
 		return all.Saga.explain(err)
 	}
-	bars := barsOf(&sg, facts)
+	bars := story.Bars(&sg, facts)
 	if term.json {
 		return writeJSON(term.out, bars)
 	}
@@ -51,94 +52,8 @@ func (cmd *sagaTimelineCmd) Run(ctx context.Context, term *console, all *cli) er
 	return nil
 }
 
-// bar is one line of the drawing: a step's way forward, or its way back.
-type bar struct {
-	Step  string `json:"step"`
-	Undo  bool   `json:"undo,omitempty"`
-	Spans []span `json:"spans"`
-	Mark  string `json:"mark,omitempty"` // how it came out
-}
-
-// span is a time in which one thing went on.
-type span struct {
-	What    string    `json:"what"` // attempt, backoff or hold
-	Attempt int       `json:"attempt,omitempty"`
-	From    time.Time `json:"from"`
-	To      time.Time `json:"to,omitzero"` // zero: it goes on
-}
-
-// barsOf sorts a saga's facts into bars, in the order of its steps.
-func barsOf(sg *client.Saga, facts []client.Fact) []bar {
-	bars := make([]bar, 0, 2*len(sg.Steps))
-	for i := range sg.Steps {
-		forward, back := bar{Step: sg.Steps[i].Name}, bar{Step: sg.Steps[i].Name, Undo: true}
-		for j := range facts {
-			if f := &facts[j]; f.Step == forward.Step {
-				forward.take(f)
-				back.take(f)
-			}
-		}
-		bars = append(bars, forward)
-		if len(back.Spans) > 0 || back.Mark != "" {
-			bars = append(bars, back)
-		}
-	}
-	return bars
-}
-
-// take adds what a fact of the step says.
-func (b *bar) take(f *client.Fact) {
-	kind, what, ok := strings.Cut(f.Type, ".")
-	if !ok || kind != "step" && kind != "undo" {
-		return
-	}
-	if undo := kind == "undo" || f.Type == "step.waived"; undo != b.Undo {
-		return
-	}
-	switch what {
-	case "started", "sent":
-		b.begin(span{What: "attempt", Attempt: f.Attempt, From: f.At})
-	case "backed_off":
-		b.begin(span{What: "backoff", From: f.At})
-	case "held":
-		b.begin(span{What: "hold", From: f.At})
-	default:
-		b.end(f.At)
-		b.Mark = markOf(f.Type)
-	}
-}
-
-func (b *bar) begin(s span) {
-	b.end(s.From)
-	b.Spans, b.Mark = append(b.Spans, s), ""
-}
-
-func (b *bar) end(at time.Time) {
-	if n := len(b.Spans); n > 0 && b.Spans[n-1].To.IsZero() {
-		b.Spans[n-1].To = at
-	}
-}
-
-func markOf(fact string) string {
-	switch fact {
-	case "step.succeeded":
-		return "✓"
-	case "step.rejected", "undo.failed":
-		return "✗"
-	case "step.unknown":
-		return "?"
-	case "step.skipped":
-		return "–"
-	case "step.stuck":
-		return "!"
-	case "undo.succeeded", "step.waived":
-		return "↺"
-	}
-	return ""
-}
-
 // gantt draws bars from the saga's start to its end, or to now.
-func gantt(term *console, sg *client.Saga, bars []bar, width int, now time.Time) {
+func gantt(term *console, sg *client.Saga, bars []story.Bar, width int, now time.Time) {
 	s, from, to := term.style, sg.CreatedAt, now
 	if sg.EndedAt != nil {
 		to = *sg.EndedAt
@@ -160,19 +75,22 @@ func gantt(term *console, sg *client.Saga, bars []bar, width int, now time.Time)
 		line := []rune(strings.Repeat("·", width))
 		var total time.Duration
 		for _, sp := range b.Spans {
+			if sp.What == story.Wait { // its mark says it
+				continue
+			}
 			end := sp.To
 			if end.IsZero() {
 				end = to
 			}
 			total += end.Sub(sp.From)
-			fill := map[string]rune{"attempt": '━', "backoff": '░', "hold": '▒'}[sp.What]
-			if b.Undo && sp.What == "attempt" {
+			fill := map[string]rune{story.Attempt: '━', story.BackOff: '░', story.Hold: '▒'}[sp.What]
+			if b.Undo && sp.What == story.Attempt {
 				fill = '═'
 			}
 			for i := column(sp.From); i <= column(end); i++ {
 				line[i] = fill
 			}
-			if sp.What == "attempt" && sp.Attempt > 1 && sp.Attempt < 10 {
+			if sp.What == story.Attempt && sp.Attempt > 1 && sp.Attempt < 10 {
 				line[column(sp.From)] = rune('0' + sp.Attempt)
 			}
 		}

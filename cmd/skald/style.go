@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/skaldhq/skald/api/story"
 )
 
 // style colours text where colours are wanted.
@@ -78,21 +80,7 @@ func padLeft(text string, n int) string {
 }
 
 // took writes a span as people read it.
-func took(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "-" + took(-d)
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Hour:
-		return fmt.Sprintf("%dm %ds", int(d.Minutes()), int(d.Seconds())%60)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh %dm", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%d d", int(d.Hours()/24))
-}
+func took(d time.Duration) string { return story.Took(d) }
 
 // table writes rows in columns; the first row is the head. Cells may be painted by column after they are padded.
 func table(w io.Writer, s style, rows [][]string, paint func(column int, cell string) func(string) string) {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/skaldhq/skald/api/client"
+	"github.com/skaldhq/skald/api/story"
 )
 
 // blocked is a saga that waits in every way there is.
@@ -97,7 +98,7 @@ func TestGantt(t *testing.T) {
 		{Type: "attention.raised", Step: "charge-payment", At: after(9000)},
 	}
 	var out bytes.Buffer
-	gantt(&console{streams: streams{out: &out}}, &sg, barsOf(&sg, facts), 50, after(10_000))
+	gantt(&console{streams: streams{out: &out}}, &sg, story.Bars(&sg, facts), 50, after(10_000))
 	golden(t, "gantt", out.String())
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/skaldhq/skald/api/client"
+	"github.com/skaldhq/skald/api/dashboard/drawing"
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
@@ -41,14 +42,14 @@ func renderGraph(def *saga.Definition, in *saga.Instance, blocked []saga.Blocked
 		ID: in.ID.String(), Saga: in.Saga, Version: in.Version, Status: client.Status(in.Status), Revision: in.Revision,
 		Nodes: make([]client.Node, len(def.Steps)), Edges: []client.Edge{},
 	}
-	layers := layersOf(def)
-	lanes := lanesOf(def, layers)
+	edges := edgesOf(def)
+	placed := drawing.Place(len(def.Steps), edges)
 	for i := range def.Steps {
 		step, s := &def.Steps[i], &in.Steps[i]
 		n := client.Node{
 			Step: step.Name, Participant: step.Participant, Command: step.Command, Kind: string(step.Kind),
 			Status: string(s.Status), Effect: string(s.Effect), Attempts: s.Forward.Attempts, UndoAttempts: s.Backward.Attempts,
-			Layer: layers[i], Lane: lanes[i],
+			Layer: placed.Layer[i], Lane: placed.Lane[i],
 		}
 		if step.Compensation != nil {
 			n.Compensation = step.Compensation.Command
@@ -61,75 +62,26 @@ func renderGraph(def *saga.Definition, in *saga.Instance, blocked []saga.Blocked
 		n.Attention = slices.ContainsFunc(in.Attention, func(at saga.Attention) bool { return at.Step == step.Name })
 		g.Nodes[i] = n
 		g.Layers, g.Lanes = max(g.Layers, n.Layer+1), max(g.Lanes, n.Lane+1)
-		for _, from := range directPredecessors(def, i) {
-			g.Edges = append(g.Edges, client.Edge{
-				From: def.Steps[from].Name, To: step.Name, Done: s.Forward.Created || s.Status == saga.Skipped,
-				Back: s.Backward.Created,
-			})
-		}
+	}
+	for _, e := range edges {
+		s := &in.Steps[e.To]
+		g.Edges = append(g.Edges, client.Edge{
+			From: def.Steps[e.From].Name, To: def.Steps[e.To].Name, Done: s.Forward.Created || s.Status == saga.Skipped,
+			Back: s.Backward.Created,
+		})
 	}
 	return g
 }
 
-// layersOf is, per step, the longest way to it from a step without predecessors.
-func layersOf(def *saga.Definition) []int {
-	layers := make([]int, len(def.Steps))
-	for range def.Steps { // a way has at most as many edges as there are steps; it settles earlier
-		settled := true
-		for i := range def.Steps {
-			for _, before := range def.Steps[i].After {
-				if layers[before]+1 > layers[i] {
-					layers[i], settled = layers[before]+1, false
-				}
-			}
-		}
-		if settled {
-			break
+// edgesOf are the edges of a definition that are worth drawing.
+func edgesOf(def *saga.Definition) []drawing.Edge {
+	var out []drawing.Edge
+	for i := range def.Steps {
+		for _, from := range directPredecessors(def, i) {
+			out = append(out, drawing.Edge{From: from, To: i})
 		}
 	}
-	return layers
-}
-
-// lanesOf places the steps of each layer side by side, each as near to its predecessors' lanes as is free, so that edges
-// seldom cross.
-func lanesOf(def *saga.Definition, layers []int) []int {
-	lanes := make([]int, len(layers))
-	depth := 0
-	for _, l := range layers {
-		depth = max(depth, l)
-	}
-	for layer := 0; layer <= depth; layer++ {
-		var members []int
-		for i, l := range layers {
-			if l == layer {
-				members = append(members, i)
-			}
-		}
-		wish := map[int]float64{}
-		for at, i := range members {
-			wish[i] = float64(at)
-			if before := def.Steps[i].After; len(before) > 0 {
-				sum := 0
-				for _, b := range before {
-					sum += lanes[b]
-				}
-				wish[i] = float64(sum) / float64(len(before))
-			}
-		}
-		slices.SortStableFunc(members, func(x, y int) int {
-			switch {
-			case wish[x] < wish[y]:
-				return -1
-			case wish[x] > wish[y]:
-				return 1
-			}
-			return 0
-		})
-		for at, i := range members {
-			lanes[i] = at
-		}
-	}
-	return lanes
+	return out
 }
 
 // directPredecessors are those of a step's predecessors that are not predecessors of another: the edges worth drawing.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,10 +29,12 @@ type engine struct {
 	server       *process   // the first replica
 	replicas     []*replica // all of them
 	participants *process
-	ready        time.Duration
-	costs        *costs // nil: it did not come so far
-	sagas        int64  // accepted so far
-	dropDatabase func()
+	// participantsProfiles is where they offer their profiles.
+	participantsProfiles string
+	ready                time.Duration
+	costs                *costs // nil: it did not come so far
+	sagas                int64  // accepted so far
+	dropDatabase         func()
 }
 
 // startEngine starts it on a fresh database and returns when it is ready and knows the saga.
@@ -81,7 +84,15 @@ func (e *engine) startProcesses(ctx context.Context, p programs) error {
 	if _, _, err := c.PutDefinition(ctx, "three-steps", 1, []byte(plan), true); err != nil {
 		return fmt.Errorf("register the definition: %w", err)
 	}
-	if e.participants, err = start(e.s, "participants", nil, p.self, "participants", e.kafka, e.topics.Prefix); err != nil {
+	var env []string
+	if e.s.profiles != "" {
+		addr, err := freeAddr()
+		if err != nil {
+			return err
+		}
+		env, e.participantsProfiles = []string{profileAddr + "=" + addr}, "http://"+addr
+	}
+	if e.participants, err = start(e.s, "participants", env, p.self, "participants", e.kafka, e.topics.Prefix); err != nil {
 		return err
 	}
 	e.costs.runs(participantsProcess, e.participants.pid())
@@ -124,8 +135,20 @@ func (e *engine) drive(ctx context.Context, cfg load.Config, post *poster) (load
 			failed = err
 		}
 	}
-	cfg.Begin, cfg.End = func() { note(&a, &early) }, func() { note(&b, &late) }
+	profiled := make(chan error, 1)
+	cfg.Begin = func() {
+		note(&a, &early)
+		if e.s.profiles != "" {
+			go func() { profiled <- e.profile(ctx, &cfg) }() // waited for below
+		} else {
+			profiled <- nil
+		}
+	}
+	cfg.End = func() { note(&b, &late) }
 	r, err := load.Run(ctx, cfg)
+	if err == nil && ctx.Err() == nil {
+		failed = errors.Join(failed, <-profiled)
+	}
 	e.sagas += r.Started
 	switch {
 	case err != nil:

@@ -36,6 +36,7 @@ const (
 func runParticipants(brokers, prefix string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	offerProfiles()
 	p := participants.New("bench", &participants.Memory{Limit: 1_000_000}, participants.Config{Topics: wire.Topics{Prefix: prefix}})
 	succeed := func(context.Context, *participants.Request) (participants.Result, error) {
 		return participants.Succeed(json.RawMessage(`{"ok":true}`))

@@ -49,6 +49,7 @@ type settings struct {
 	kafka    string
 	results  string
 	doc      string
+	profiles string
 	report   bool
 	verbose  bool
 
@@ -150,6 +151,7 @@ func readFlags(args []string) (settings, error) {
 	f.StringVar(&s.postgres, "pg", os.Getenv("SKALD_BENCH_DATABASE_URL"), "URL of a Postgres superuser instead of one started for the run (SKALD_BENCH_DATABASE_URL)")
 	f.StringVar(&s.kafka, "kafka", os.Getenv("SKALD_BENCH_KAFKA_BROKERS"), "address of a Kafka broker instead of one started for the run (SKALD_BENCH_KAFKA_BROKERS)")
 	f.StringVar(&s.results, "results", filepath.Join("bench", "results"), "folder of latest.json")
+	f.StringVar(&s.profiles, "profiles", "", "folder for CPU and allocation profiles of the engine and its participants, a folder for each load; empty: none are taken, for they cost a few percent")
 	f.BoolVar(&s.report, "report", false, "measure nothing: write the page from latest.json")
 	f.StringVar(&s.doc, "doc", filepath.Join("docs", "benchmarks.md"), "the page that -report writes; - is standard output")
 	f.IntVar(&s.stored, "stored", storedDefault, "part size: sagas stored")

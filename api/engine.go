@@ -14,6 +14,7 @@ type Engine interface {
 	Act(ctx context.Context, req orchestrator.ActRequest) (orchestrator.Acted, error)
 	DryRun(ctx context.Context, req orchestrator.ActRequest) (saga.Decision, error)
 	Blocked(ctx context.Context, view orchestrator.View) ([]saga.BlockedOn, error)
+	Possible(ctx context.Context, view orchestrator.View) ([]saga.Choice, error)
 	Definition(ctx context.Context, tenant, name string, version int) (*saga.Definition, error)
 	PutDefinition(ctx context.Context, tenant string, src []byte, activate bool, by, requestID string) (orchestrator.DefinitionRow, bool, error)
 	CheckDefinition(src []byte) error

@@ -69,6 +69,10 @@ func (f *fakeEngine) DryRun(_ context.Context, req orchestrator.ActRequest) (sag
 	return saga.Decide(f.def, f.reader.view.Instance, saga.Event{ID: req.RequestID, Body: req.Act, Env: saga.Env{At: testTime.Add(time.Second)}})
 }
 
+func (f *fakeEngine) Possible(_ context.Context, view orchestrator.View) ([]saga.Choice, error) {
+	return saga.Possible(f.def, view.Instance, saga.Env{At: testTime, Sent: view.Sent}), nil
+}
+
 func (f *fakeEngine) Blocked(_ context.Context, view orchestrator.View) ([]saga.BlockedOn, error) {
 	return saga.Blocked(f.def, view.Instance, saga.Env{At: testTime, Sent: view.Sent}), nil
 }

@@ -223,6 +223,19 @@ func (e *Engine) Blocked(ctx context.Context, view View) ([]saga.BlockedOn, erro
 	return saga.Blocked(def, view.Instance, envOf(at, holds, view.Instance.Tenant, view.Instance.ID, def, sent)), nil
 }
 
+// Possible lists what an operator could do with a saga, as of now; a hold shows within a second.
+func (e *Engine) Possible(ctx context.Context, view View) ([]saga.Choice, error) {
+	def, err := e.registry.get(ctx, view.Instance.Tenant, view.Instance.Saga, view.Instance.Version)
+	if err != nil {
+		return nil, err
+	}
+	at, holds, err := e.around.lately(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return saga.Possible(def, view.Instance, envOf(at, holds, view.Instance.Tenant, view.Instance.ID, def, view.Sent)), nil
+}
+
 func checkAct(req *ActRequest) error {
 	bad := &InputError{Message: "the action is wrong"}
 	if strings.TrimSpace(req.Act.Reason) == "" {

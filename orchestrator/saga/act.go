@@ -11,13 +11,12 @@ func (m *machine) act(a Acted) error {
 	if refused == nil {
 		return nil
 	}
+	try := newTrial(m.def, m.in, m.env)
 	for _, other := range Actions() {
 		if other == a.Action || other.NeedsStep() && a.Step == "" {
 			continue
 		}
-		trial := newMachine(m.def, *m.in, Event{Env: m.env})
-		trial.trial = true
-		if trial.tryAct(Acted{Action: other, Step: a.Step}) == nil && !trial.ignored {
+		if try.allows(Acted{Action: other, Step: a.Step}) {
 			refused.Possible = append(refused.Possible, other)
 		}
 	}

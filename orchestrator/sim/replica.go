@@ -109,7 +109,7 @@ const idleInTransaction = 5 * time.Second
 func (r *replica) freeze(d time.Duration) {
 	w := r.w
 	w.note(r.name, "freeze")
-	r.frozen = w.clock + int64(d)
+	r.frozen = max(r.frozen, w.clock+int64(d)) // a second freeze does not end the first
 	life := r.life
 	w.meanwhile(idleInTransaction, func() {
 		if r.life == life && r.away() {

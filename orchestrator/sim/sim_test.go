@@ -30,7 +30,7 @@ func TestSeeds(t *testing.T) {
 	t.Parallel()
 	n := *seeds
 	if testing.Short() || raced {
-		n = min(n, 200)
+		n = min(n, 100)
 	}
 	sum, failure := sim.Campaign{First: *first, Seeds: n}.Run()
 	if failure != nil {
@@ -64,8 +64,11 @@ func TestCrashAtEveryPortCall(t *testing.T) {
 	calm, err := sim.Run(sim.Options{Seed: 7, Sagas: 2, Replicas: 2, Calm: true})
 	require.NoError(t, err)
 	require.Greater(t, calm.PortCalls, 100)
-	calls := min(calm.PortCalls, 600) // what follows is idle sweeping
-	for n := 1; n <= calls; n++ {
+	calls, step := min(calm.PortCalls, 600), 1 // what follows is idle sweeping
+	if raced {
+		step = 10
+	}
+	for n := 1; n <= calls; n += step {
 		_, err := sim.Run(sim.Options{Seed: 7, Sagas: 2, Replicas: 2, KillAt: n})
 		require.NoError(t, err, "killed at port call %d", n)
 	}
@@ -74,7 +77,11 @@ func TestCrashAtEveryPortCall(t *testing.T) {
 // TestSameSeedSameTrace: a seed that fails can be run again.
 func TestSameSeedSameTrace(t *testing.T) {
 	t.Parallel()
-	_, failure := sim.Campaign{First: 1_000_000, Seeds: 100, Twice: 100}.Run()
+	n := 100
+	if raced {
+		n = 20
+	}
+	_, failure := sim.Campaign{First: 1_000_000, Seeds: n, Twice: n}.Run()
 	require.Nil(t, failure)
 }
 

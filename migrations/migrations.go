@@ -34,12 +34,13 @@ type State struct {
 }
 
 // Up brings the database to the newest version and answers the versions it applied; none where nothing was to do. It is safe
-// to call from any number of processes at once, and waits for the one that is at it.
+// to call from any number of processes at once, and waits for the one that is at it. Like all others here it answers ErrOtherText
+// where the database has a migration that reads differently in this binary.
 func Up(ctx context.Context, dsn string) (applied []int64, err error) {
-	err = withProvider(ctx, dsn, func(p *goose.Provider) error {
+	err = withProvider(ctx, dsn, func(p *goose.Provider, db *sql.DB) error {
 		results, err := p.Up(ctx)
 		applied = versions(results)
-		return err
+		return errors.Join(err, noteTexts(ctx, db))
 	})
 	if err != nil {
 		return applied, fmt.Errorf("migrate up: %w", err)
@@ -49,7 +50,7 @@ func Up(ctx context.Context, dsn string) (applied []int64, err error) {
 
 // UpOne applies the next migration alone and answers its version; 0 where nothing is to do. Else it is as Up.
 func UpOne(ctx context.Context, dsn string) (version int64, err error) {
-	err = withProvider(ctx, dsn, func(p *goose.Provider) error {
+	err = withProvider(ctx, dsn, func(p *goose.Provider, db *sql.DB) error {
 		result, err := p.UpByOne(ctx)
 		if errors.Is(err, goose.ErrNoNextVersion) {
 			return nil
@@ -57,7 +58,7 @@ func UpOne(ctx context.Context, dsn string) (version int64, err error) {
 		if result != nil {
 			version = result.Source.Version
 		}
-		return err
+		return errors.Join(err, noteTexts(ctx, db))
 	})
 	if err != nil {
 		return 0, fmt.Errorf("migrate up by one: %w", err)
@@ -67,7 +68,7 @@ func UpOne(ctx context.Context, dsn string) (version int64, err error) {
 
 // Down takes the newest migration back, with all that its tables hold, and answers its version; 0 where there is none.
 func Down(ctx context.Context, dsn string) (version int64, err error) {
-	err = withProvider(ctx, dsn, func(p *goose.Provider) error {
+	err = withProvider(ctx, dsn, func(p *goose.Provider, _ *sql.DB) error {
 		result, err := p.Down(ctx)
 		if errors.Is(err, goose.ErrNoNextVersion) {
 			return nil
@@ -85,7 +86,7 @@ func Down(ctx context.Context, dsn string) (version int64, err error) {
 
 // Status lists all migrations, oldest first. It changes nothing but that it makes the empty schema and its version table.
 func Status(ctx context.Context, dsn string) (states []State, err error) {
-	err = withProvider(ctx, dsn, func(p *goose.Provider) error {
+	err = withProvider(ctx, dsn, func(p *goose.Provider, _ *sql.DB) error {
 		all, err := p.Status(ctx)
 		for _, s := range all {
 			states = append(states, State{
@@ -113,7 +114,7 @@ func versions(results []*goose.MigrationResult) []int64 {
 	return applied
 }
 
-func withProvider(ctx context.Context, dsn string, do func(*goose.Provider) error) error {
+func withProvider(ctx context.Context, dsn string, do func(*goose.Provider, *sql.DB) error) error {
 	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return err
@@ -131,7 +132,10 @@ func withProvider(ctx context.Context, dsn string, do func(*goose.Provider) erro
 	if err != nil {
 		return err
 	}
-	return do(p)
+	if err := checkTexts(ctx, db); err != nil {
+		return err
+	}
+	return do(p, db)
 }
 
 // makeSchema makes the schema that holds the version table. CREATE SCHEMA IF NOT EXISTS alone fails where two come together.

@@ -61,8 +61,12 @@ func checkSchema(ctx context.Context, dsn string) error {
 	return nil
 }
 
-// reachDatabase says what to do where Postgres can't be reached.
+// reachDatabase says what to do where Postgres can't be reached, or has another schema.
 func reachDatabase(err error) error {
+	var said *hinted
+	if errors.Is(err, migrations.ErrOtherText) && !errors.As(err, &said) {
+		return hint(err, "a binary of the build that made the schema")
+	}
 	var connect interface{ Unwrap() error }
 	var dial *net.OpError
 	if errors.As(err, &dial) && errors.As(err, &connect) {

@@ -94,12 +94,11 @@ chaos: ## run the chaos suite on real processes (ARGS as for go test)
 	$(GOTEST) -count=1 -timeout 60m $(ARGS) ./test/chaos/...
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for FUZZTIME each
-	@set -e; for pkg in $$($(GO) list ./...); do \
-		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-			echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
-		done; \
-	done
+fuzz: ## run every fuzz target for FUZZTIME each, one on each core
+	@$(GO) list ./... | while read -r pkg; do \
+		$(GO) test -list '^Fuzz' "$$pkg" </dev/null | sed -n "s|^Fuzz|$$pkg Fuzz|p"; \
+	done | xargs -n 2 -P "$$(getconf _NPROCESSORS_ONLN)" sh -c \
+		'$(GO) test -run "^$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -parallel 1 "$$0" || { echo "$$0 $$1 failed"; exit 255; }'
 
 .PHONY: image
 image: ## build the container image skald

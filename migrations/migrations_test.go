@@ -146,6 +146,10 @@ func TestRoleOfTheEngine(t *testing.T) {
 	_ = exec(`CREATE ROLE ` + role) // roles belong to the server: another test run may have made it
 	require.NoError(t, exec(`GRANT USAGE ON SCHEMA skald TO `+role))
 	require.NoError(t, exec(`GRANT SELECT ON ALL TABLES IN SCHEMA skald TO `+role))
+	asRole := dsn + "&options=-c%20role%3D" + role
+	applied, err := migrations.Up(t.Context(), asRole)
+	require.NoError(t, err, "a replica that is told to migrate needs no right where nothing is to do")
+	require.Empty(t, applied)
 	require.NoError(t, exec(`SET ROLE `+role))
 	require.NoError(t, exec(`SELECT skald.make_partitions(6)`))
 	require.NoError(t, exec(`SELECT skald.append_audit('default', now(), 'ada', 'pause', NULL, '', '\x01')`))

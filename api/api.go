@@ -35,7 +35,6 @@ type Config struct {
 	RatePerSecond        float64 // requests of one principal, with bursts of twice as many; 0: no limit
 
 	Audit        orchestrator.AuditLog           // nil: there is none, and its route answers 503
-	Dashboard    http.Handler                    // at / and below /dashboard/, for those who may read; nil: a page with links
 	Ready        func(ctx context.Context) error // what must hold beside Engine.Ready; nil: nothing
 	CommandTopic func(participant string) string // names the topic in histories; nil: it is left out
 	Version      string                          // of the program
@@ -55,6 +54,7 @@ type API struct {
 	rates   *rates
 	feed    *feed
 	streams *streams
+	pages   *dashboard.Dashboard
 	tails   chan struct{} // a token per stream that reads skald.events on its own
 }
 
@@ -91,7 +91,9 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	docsui.Mount(func(pattern string, h http.Handler) { a.mux.Method(http.MethodGet, pattern, withPolicy(policyDocs, h)) })
-	a.mountPages()
+	if err := a.mountPages(); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -161,23 +163,6 @@ func (a *API) openAnswers() {
 	}
 }
 
-// mountPages mounts the dashboard. Its pages show sagas, so they need the permission to read; the page with links does not.
-func (a *API) mountPages() {
-	if a.cfg.Dashboard == nil {
-		a.mux.Method(http.MethodGet, "/", withPolicy(policyPages, dashboard.Handler()))
-		return
-	}
-	pages := withPolicy(policyPages, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p := a.admit(r, PermitRead); p != nil {
-			a.writeProblem(w, r, p)
-			return
-		}
-		a.cfg.Dashboard.ServeHTTP(w, r)
-	}))
-	a.mux.Method(http.MethodGet, "/", pages)
-	a.mux.Handle("/dashboard/*", pages)
-}
-
 // serveDescription serves the OpenAPI document. Every route is registered by now.
 func (a *API) serveDescription() error {
 	spec, err := json.Marshal(a.huma.OpenAPI())
@@ -203,6 +188,7 @@ func (a *API) Run(ctx context.Context) error {
 	if a.feed != nil {
 		group.Go(func() error { return a.feed.run(ctx) })
 	}
+	group.Go(func() error { return a.pages.Run(ctx) })
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("watch for changes: %w", err)
 	}

@@ -214,6 +214,13 @@ func (f *feed) next(ctx context.Context, p *place, wake <-chan time.Time) ([]fee
 	}
 }
 
+// position grows with each event that comes.
+func (f *feed) position() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.first + int64(len(f.kept))
+}
+
 // pause waits; false: ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)

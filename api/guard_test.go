@@ -133,10 +133,9 @@ func TestUnknownRoutesAndMethods(t *testing.T) {
 
 func TestPanic_BecomesAProblem(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(c *Config) {
-		c.Dashboard = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret") })
-	})
-	p := problemIn(t, b.do(t, exchange{method: "GET", path: "/"}), 500, "internal")
+	b := setup(t)
+	b.api.mux.Get("/broken", func(http.ResponseWriter, *http.Request) { panic("secret") })
+	p := problemIn(t, b.do(t, exchange{method: "GET", path: "/broken"}), 500, "internal")
 	require.NotContains(t, p.Detail, "secret")
 	require.Contains(t, b.logs.String(), "request panicked")
 }

@@ -19,6 +19,8 @@ const pollChunk = 1000
 // revisions, which all watchers share. A missed hint is made good by that look (L6). It is safe for concurrent use.
 type Hub struct {
 	watched atomic.Int64 // watchers; lets Committed pass at no cost when there are none
+	changes atomic.Int64 // sagas that this replica wrote
+	tallies tallies
 
 	mu      sync.Mutex // guards what follows
 	byID    map[saga.ID]map[*watcher]struct{}
@@ -88,6 +90,8 @@ func token(c chan struct{}) {
 
 // Committed tells the watchers of the sagas that a transaction of this replica changed. It does not block.
 func (h *Hub) Committed(_ orchestrator.BatchStats, changed []saga.Instance) {
+	h.changes.Add(int64(len(changed)))
+	h.tallies.count(changed)
 	if h.watched.Load() == 0 {
 		return
 	}

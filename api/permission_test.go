@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/skaldhq/skald/api/dashboard"
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
@@ -61,7 +63,7 @@ func wanted() map[string]Permission {
 
 // pages are routes beside the API, open to everyone whom the guard lets in.
 func pages() []string {
-	return []string{"GET /", "GET /docs", "GET /docs/start.js", "GET /docs/swagger-ui-bundle.js", "GET /docs/swagger-ui.css", "GET /openapi.json"}
+	return []string{"GET /assets/*", "GET /docs", "GET /docs/start.js", "GET /docs/swagger-ui-bundle.js", "GET /docs/swagger-ui.css", "GET /openapi.json"}
 }
 
 func operations(b *testBundle) map[string]*huma.Operation {
@@ -80,11 +82,19 @@ func TestPermissions_EveryRouteDeclaresTheRightOne(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ops, want := operations(b), wanted()
+	dashboards := map[string]string{}
+	for _, page := range b.api.pages.Routes() {
+		dashboards[page.Method+" "+page.Pattern] = page.Permission
+	}
 	var walked []string
 	require.NoError(t, chi.Walk(b.api.mux, func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		route := method + " " + path
 		walked = append(walked, route)
 		if slices.Contains(pages(), route) {
+			return nil
+		}
+		if permission, ok := dashboards[route]; ok {
+			require.NotEmpty(t, permission, "%s shows what not everyone may see", route)
 			return nil
 		}
 		require.Contains(t, ops, route, "%s is beside huma, where no permission is checked", route)
@@ -182,16 +192,35 @@ func TestRate_LimitsEachPrincipal(t *testing.T) {
 	require.Equal(t, 200, code, "another tenant's bucket is its own")
 }
 
-func TestDashboard_IsForThoseWhoMayRead(t *testing.T) {
+func TestPages_AreForThoseWhoMay(t *testing.T) {
 	t.Parallel()
-	b := setup(t, authenticated, func(c *Config) {
-		c.Dashboard = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(PrincipalOf(r.Context()).Tenant)) })
-	})
-	for _, path := range []string{"/", "/dashboard/sagas", "/dashboard/assets/x.js"} {
-		problemIn(t, b.do(t, exchange{method: "GET", path: path}), 401, "unauthenticated")
-		problemIn(t, b.do(t, exchange{method: "GET", path: path, header: map[string]string{"Authorization": "Bearer nobody/default"}}), 403, "forbidden")
-		w := b.do(t, exchange{method: "GET", path: path, header: map[string]string{"Authorization": "Bearer viewer/t1"}})
-		require.Equal(t, "t1", w.Body.String(), path)
-		require.Equal(t, policyPages, w.Header().Get("Content-Security-Policy"))
+	b := setup(t, authenticated)
+	ask := func(page dashboard.Route, who string) *httptest.ResponseRecorder {
+		path := strings.NewReplacer("{id}", saga.NewID(testTime, 1, 1).String(), "{name}", "trip", "{version}", "1", "{action}", "cancel", "{change}", "pause").Replace(page.Pattern)
+		header := map[string]string{"Accept": "text/html", "Content-Type": "application/x-www-form-urlencoded"}
+		if who != "" {
+			header["Authorization"] = "Bearer " + who
+		}
+		return b.do(t, exchange{method: page.Method, path: path, header: header})
 	}
+	for _, page := range b.api.pages.Routes() {
+		if page.Permission == "" || strings.HasSuffix(page.Pattern, "/live") {
+			continue
+		}
+		route := page.Method + " " + page.Pattern
+		w := ask(page, "")
+		require.Equal(t, http.StatusUnauthorized, w.Code, route)
+		require.Contains(t, w.Header().Get("Content-Type"), "text/html", route)
+		require.Equal(t, policyPages, w.Header().Get("Content-Security-Policy"), route)
+		for _, role := range Roles() {
+			may := Principal{Roles: []Role{role}}.May(Permission(page.Permission))
+			require.Equal(t, !may, ask(page, string(role)+"/default").Code == http.StatusForbidden, "%s as %s", route, role)
+		}
+	}
+}
+
+func TestPages_TellAProgramInJSON(t *testing.T) {
+	t.Parallel()
+	b := setup(t, authenticated)
+	problemIn(t, b.do(t, exchange{method: "GET", path: "/"}), 401, "unauthenticated")
 }

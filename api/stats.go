@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/skaldhq/skald/api/client"
+	"github.com/skaldhq/skald/orchestrator"
 )
 
 func (a *API) registerStats() {
@@ -20,6 +21,10 @@ func (a *API) stats(ctx context.Context, _ *struct{}) (*answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("count sagas: %w", err)
 	}
+	return &answer{status: http.StatusOK, body: renderStats(&s)}, nil
+}
+
+func renderStats(s *orchestrator.Stats) client.Stats {
 	out := client.Stats{
 		Live: s.Live, ByStatus: map[string]int64{}, ByCause: map[string]int64{}, ByDefinition: map[string]int64{},
 		ByParticipant: map[string]client.ParticipantCounts{},
@@ -37,5 +42,5 @@ func (a *API) stats(ctx context.Context, _ *struct{}) (*answer, error) {
 	for name, p := range s.ByParticipant {
 		out.ByParticipant[name] = client.ParticipantCounts{InFlight: p.InFlight, BackingOff: p.BackingOff, Held: p.Held, Stuck: p.Stuck}
 	}
-	return &answer{status: http.StatusOK, body: out}, nil
+	return out
 }

@@ -1,0 +1,60 @@
+package dashboard
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/skaldhq/skald/api/client"
+)
+
+// sagaFilter reads the filter that stands in the URL of the list of sagas; the names are those of the REST API.
+func sagaFilter(q url.Values) client.SagaFilter {
+	f := client.SagaFilter{
+		Saga: strings.TrimSpace(q.Get("saga")), Attention: strings.TrimSpace(q.Get("attention")), BlockedOn: q.Get("blocked_on"),
+		Participant: strings.TrimSpace(q.Get("participant")), Key: strings.TrimSpace(q.Get("key")),
+		CreatedAfter: moment(q.Get("created_after")), CreatedBefore: moment(q.Get("created_before")),
+		Cursor: q.Get("cursor"), Limit: pageRows, Count: true,
+	}
+	if !slices.Contains(causes(), f.BlockedOn) {
+		f.BlockedOn = ""
+	}
+	for _, each := range q["status"] {
+		for s := range strings.SplitSeq(each, ",") {
+			if s != "" {
+				f.Status = append(f.Status, client.Status(s))
+			}
+		}
+	}
+	for _, each := range q["label"] {
+		if name, value, ok := strings.Cut(strings.TrimSpace(each), ":"); ok && name != "" {
+			if f.Labels == nil {
+				f.Labels = map[string]string{}
+			}
+			f.Labels[name] = value
+		}
+	}
+	if since, err := time.ParseDuration(q.Get("within")); err == nil && since > 0 {
+		f.CreatedAfter = time.Now().Add(-since).Truncate(time.Minute)
+	}
+	return f
+}
+
+func causes() []string { return []string{"reply", "backoff", "hold", "attention", "unpublished"} }
+
+func statuses() []string {
+	return []string{"running", "compensating", "suspended", "completed", "compensated", "abandoned"}
+}
+
+// operationFilter is the same filter as an operation over many sagas takes it; ok is false where it has no such field.
+func operationFilter(f client.SagaFilter) (out client.OperationFilter, ok bool) {
+	out = client.OperationFilter{Saga: f.Saga, Status: f.Status, Attention: f.Attention, BlockedOn: f.BlockedOn, Key: f.Key, Labels: f.Labels}
+	if !f.CreatedAfter.IsZero() {
+		out.CreatedAfter = &f.CreatedAfter
+	}
+	if !f.CreatedBefore.IsZero() {
+		out.CreatedBefore = &f.CreatedBefore
+	}
+	return out, f.Participant == ""
+}

@@ -1,0 +1,57 @@
+package dashboard
+
+import (
+	"net/http"
+
+	"github.com/skaldhq/skald/api/dashboard/assets"
+	"github.com/skaldhq/skald/api/dashboard/ui"
+)
+
+// Route is a page, or what a form of a page posts to.
+type Route struct {
+	Method     string
+	Pattern    string // of chi
+	Permission string // that it takes to get there; empty: none. What a page asks of the Backend may take more
+	Handler    http.Handler
+}
+
+const (
+	permitRead    = "read"
+	permitStart   = "start"
+	permitOperate = "operate"
+	permitBulk    = "bulk"
+	permitDeploy  = "deploy"
+	permitAudit   = "audit"
+)
+
+// Routes lists all pages. Whoever mounts them sees to the permissions, to the policy of pages, and that forms come from the same
+// origin.
+func (d *Dashboard) Routes() []Route {
+	get := func(pattern, permission string, section ui.Section, page func(http.ResponseWriter, *http.Request) error) Route {
+		return Route{http.MethodGet, pattern, permission, d.handle(section, page)}
+	}
+	return []Route{
+		{http.MethodGet, assets.Prefix + "*", "", d.assets},
+		{http.MethodGet, "/live", permitRead, http.HandlerFunc(d.live)},
+		{http.MethodGet, "/sagas/{id}/live", permitRead, http.HandlerFunc(d.live)},
+		get("/", permitRead, ui.Overview, d.overview),
+		get("/search", permitRead, ui.Sagas, d.search),
+		get("/sagas", permitRead, ui.Sagas, d.sagas),
+		get("/sagas/{id}", permitRead, ui.Sagas, d.saga),
+		get("/participants", permitRead, ui.Participants, d.participants),
+		get("/audit", permitAudit, ui.Audit, d.audit),
+	}
+}
+
+// formBytes bounds a form: an input of 256 KiB, each byte of it escaped.
+const formBytes = 1 << 20
+
+func limitForm(page func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		r.Body = http.MaxBytesReader(w, r.Body, formBytes)
+		if err := r.ParseForm(); err != nil {
+			return badForm(err)
+		}
+		return page(w, r)
+	}
+}

@@ -18,8 +18,8 @@ const (
 
 // Problem is one thing that is wrong with a record.
 type Problem struct {
-	Header string // the header's name, or PartKey or PartValue
-	Why    string // such as "is missing"; holds at most 80 bytes of what was sent, and never a token
+	Header string `json:"header"` // the header's name, or PartKey or PartValue
+	Why    string `json:"why"`    // such as "is missing"; holds at most 80 bytes of what was sent, and never a token
 }
 
 // DecodeError lists everything that is wrong with a record, in the order of the header table.

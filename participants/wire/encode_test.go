@@ -46,7 +46,24 @@ func TestReply_Golden(t *testing.T) {
 	failed := sampleReply(t, wire.Failed)
 	failed.Code, failed.Message, failed.RetryAfter = wire.CodeError, "dial tcp: refused", 1500*time.Millisecond
 
+	// What a compensate and a probe are answered echoes their verb, id and command.
+	undone := sampleReply(t, wire.Succeeded)
+	undone.Name, undone.Verb, undone.Edition, undone.Attempt = "ReleaseItems.v1", wire.Compensate, 1, 1
+	undone.CausationID, undone.TraceParent = wire.CommandID(undone.SagaID, undone.Step, wire.Compensate, 1), ""
+	undone.Value = []byte(`{"released":2}`)
+
+	nothing := undone
+	nothing.Code, nothing.Value = wire.CodeNothingToUndo, []byte{}
+
+	probed := sampleReply(t, wire.Rejected)
+	probed.Name, probed.Verb = "ProbeItems.v1", wire.Probe
+	probed.CausationID = wire.CommandID(probed.SagaID, probed.Step, wire.Probe, 0)
+	probed.Code, probed.Message = wire.CodeNotFound, "a probe came before the command"
+
 	replies := map[string]wire.Reply{
+		"undone":          undone,
+		"nothing-to-undo": nothing,
+		"not-found":       probed,
 		"succeeded":  succeeded,
 		"rejected":   rejected,
 		"failed":     failed,

@@ -27,8 +27,20 @@ func renderBlocked(b *saga.BlockedOn) client.BlockedOn {
 	return out
 }
 
-// addGroups names the topics, and says how far the participants' groups are behind, where that is known within patience.
-func (a *API) addGroups(ctx context.Context, list []client.BlockedOn, patience time.Duration) {
+// lookAtGroups looks, for patience in all, at the groups of the participants whose answers a saga waits for: whether an attempt is queued
+// follows from how they are now.
+func (a *API) lookAtGroups(ctx context.Context, def *saga.Definition, in *saga.Instance, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for i := range in.Steps {
+		if s := in.Steps[i].Status; s == saga.InFlight || s == saga.Undoing {
+			a.cfg.Engine.Group(ctx, def.Steps[i].Participant, patience)
+		}
+	}
+}
+
+// addGroups names the topics, and says how far the participants' groups are behind, where that is known.
+func (a *API) addGroups(ctx context.Context, list []client.BlockedOn) {
 	for i := range list {
 		b := &list[i]
 		if b.Record == nil {
@@ -37,7 +49,7 @@ func (a *API) addGroups(ctx context.Context, list []client.BlockedOn, patience t
 		if a.cfg.CommandTopic != nil {
 			b.Record.Topic = a.cfg.CommandTopic(b.Participant)
 		}
-		group, known := a.cfg.Engine.Group(ctx, b.Participant, patience)
+		group, known := a.cfg.Engine.Group(ctx, b.Participant, 0)
 		if !known {
 			continue
 		}

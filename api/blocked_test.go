@@ -43,6 +43,30 @@ func TestSaga_BlockedOnSaysWhereTheCommandIs(t *testing.T) {
 	require.Nil(t, got.BlockedOn[0].Consumers)
 }
 
+// A record that came for the saga and could not be applied is named; in lists, and of a saga that has ended, nobody looks.
+func TestSaga_NamesItsQuarantinedRecords(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	reader := b.engine.reader
+	in := reader.view.Instance
+	path := "/v1/sagas/" + in.ID.String()
+	reader.quarantine[0].Saga, reader.quarantineQueries = in.ID, nil
+	got := answerIn[client.Saga](t, b.do(t, exchange{method: "GET", path: path}), http.StatusOK)
+	require.Len(t, got.Quarantined, 1)
+	require.Equal(t, reader.quarantine[0].Reason, got.Quarantined[0].Reason)
+	require.Equal(t, []orchestrator.QuarantineQuery{{Tenant: in.Tenant, Saga: in.ID, State: orchestrator.QuarantineWaiting, Limit: 5, Bare: true}}, reader.quarantineQueries)
+
+	reader.quarantineQueries = nil
+	b.do(t, exchange{method: "GET", path: "/v1/sagas"})
+	require.Empty(t, reader.quarantineQueries)
+	reader.mu.Lock()
+	reader.view.Instance.Status = saga.Completed
+	reader.mu.Unlock()
+	got = answerIn[client.Saga](t, b.do(t, exchange{method: "GET", path: path}), http.StatusOK)
+	require.Empty(t, got.Quarantined)
+	require.Empty(t, reader.quarantineQueries)
+}
+
 func TestParticipants(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

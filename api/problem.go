@@ -158,6 +158,9 @@ func problemOfSentinel(err error) *problem {
 	case errors.Is(err, orchestrator.ErrUnknown):
 		return newProblem(http.StatusServiceUnavailable, codeOutcomeUnknown,
 			"it may or may not have been done; ask again under the same Idempotency-Key").because(err).later(time.Second)
+	case errors.Is(err, orchestrator.ErrUnavailable):
+		return newProblem(http.StatusServiceUnavailable, codeUnavailable,
+			"the database cannot be reached; nothing was done, and nothing that is stored is lost").because(err).later(time.Second)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return newProblem(http.StatusServiceUnavailable, codeTimeout,
 			"it took too long; it may or may not have been done, so ask again under the same Idempotency-Key").because(err).later(time.Second)

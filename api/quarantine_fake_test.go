@@ -15,7 +15,7 @@ func (f *fakeReader) Quarantine(_ context.Context, q orchestrator.QuarantineQuer
 	f.quarantineQueries = append(f.quarantineQueries, q)
 	var out []orchestrator.QuarantineEntry
 	for _, e := range f.quarantine {
-		if (q.Before == 0 || e.ID < q.Before) && len(out) < q.Limit {
+		if (q.Saga.IsZero() || q.Saga == e.Saga) && (q.Before == 0 || e.ID < q.Before) && len(out) < q.Limit {
 			out = append(out, e)
 		}
 	}

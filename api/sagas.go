@@ -75,19 +75,44 @@ func (a *API) readSaga(ctx context.Context, id saga.ID) (client.Saga, error) {
 	return a.renderView(ctx, &view, groupPatience)
 }
 
-// renderView is a saga as it is, and why it waits; patience is how long a look at a participant's group may take.
+// renderView is a saga as it is, and why it waits; patience is how long looks at participants' groups may take. With none, as in lists,
+// nothing is looked up besides.
 func (a *API) renderView(ctx context.Context, view *orchestrator.View, patience time.Duration) (client.Saga, error) {
 	in := &view.Instance
 	def, err := a.definition(ctx, in)
 	if err != nil {
 		return client.Saga{}, err
 	}
+	if patience > 0 {
+		a.lookAtGroups(ctx, def, in, patience)
+	}
 	blocked, err := a.blocked(ctx, view)
 	if err != nil {
 		return client.Saga{}, err
 	}
 	out := renderSaga(def, in, blocked, seeing(requestOf(ctx).principal, def.Redact))
-	a.addGroups(ctx, out.BlockedOn, patience)
+	a.addGroups(ctx, out.BlockedOn)
+	if patience > 0 && !in.Status.Terminal() {
+		out.Quarantined, err = a.quarantinedOf(ctx, in)
+	}
+	return out, err
+}
+
+// quarantinedMost is how many records of one saga are named.
+const quarantinedMost = 5
+
+// quarantinedOf names the newest records that came for a saga, could not be applied, and wait for a person.
+func (a *API) quarantinedOf(ctx context.Context, in *saga.Instance) ([]client.QuarantinedRecord, error) {
+	entries, err := a.cfg.Engine.Reader().Quarantine(ctx, orchestrator.QuarantineQuery{
+		Tenant: in.Tenant, Saga: in.ID, State: orchestrator.QuarantineWaiting, Limit: quarantinedMost, Bare: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("quarantined records of saga %s: %w", in.ID, err)
+	}
+	var out []client.QuarantinedRecord
+	for i := range entries {
+		out = append(out, client.QuarantinedRecord{ID: entries[i].ID, Reason: entries[i].Reason, At: entries[i].At})
+	}
 	return out, nil
 }
 

@@ -37,7 +37,8 @@ func TestSaga_ReadsAsInTheDesign(t *testing.T) {
 		{"name":"reserve-items","participant":"inventory","kind":"compensatable","status":"pending","effect":"none"},
 		{"name":"confirm-order","participant":"orders","kind":"pivot","status":"pending","effect":"none"},
 		{"name":"create-shipment","participant":"shipping","kind":"retriable","status":"pending","effect":"none"}],
-		"blocked_on":[{"cause":"reply","step":"charge-payment","participant":"payments","verb":"execute","command":"ChargePayment.v1","attempt":1,"since":"2026-11-21T10:00:01Z","sent_at":"2026-11-21T10:00:01Z","until":"2026-11-21T10:00:06Z"}]}`
+		"blocked_on":[{"cause":"reply","step":"charge-payment","participant":"payments","verb":"execute","command":"ChargePayment.v1","attempt":1,"since":"2026-11-21T10:00:01Z","sent_at":"2026-11-21T10:00:01Z","until":"2026-11-21T10:00:06Z"}],
+		"quarantined":[{"id":9,"reason":"bad_token","at":"2026-11-21T10:00:00Z"}]}`
 	got, err := json.Marshal(raw)
 	require.NoError(t, err)
 	require.JSONEq(t, want, string(got), "what does not apply is absent")

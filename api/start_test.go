@@ -198,6 +198,11 @@ func TestProblems_OfTheEngine(t *testing.T) {
 			require.Equal(t, "1", h.Get("Retry-After"))
 		}},
 		"Unknown": {err: fmt.Errorf("commit: %w", orchestrator.ErrUnknown), status: 503, code: "outcome_unknown"},
+		"Unavailable": {err: fmt.Errorf("read: %w: dial", orchestrator.ErrUnavailable), status: 503, code: "unavailable", check: func(t *testing.T, p client.Problem, _ http.Header) {
+			require.True(t, p.Retryable)
+			require.Contains(t, p.Detail, "the database cannot be reached")
+		}},
+		"UnknownAsTheDatabaseIsAway": {err: fmt.Errorf("commit: %w: %w", orchestrator.ErrUnknown, orchestrator.ErrUnavailable), status: 503, code: "outcome_unknown"},
 		"Other": {err: fmt.Errorf("secret of the database"), status: 500, code: "internal", check: func(t *testing.T, p client.Problem, _ http.Header) {
 			require.NotContains(t, p.Detail, "secret", "causes go to the log alone")
 		}},

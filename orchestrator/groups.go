@@ -37,6 +37,9 @@ func (g *Group) Lag() int64 {
 // Behind is how many records before the one at offset the group has not committed, and whether that is known.
 func (g *Group) Behind(partition int32, offset int64) (int64, bool) {
 	next, ok := g.Next[partition]
+	if offset == 0 {
+		return 0, true
+	}
 	if !ok && (g.Members > 0 || len(g.Next) == 0) {
 		return 0, false
 	}
@@ -65,6 +68,8 @@ const (
 	// groupsSettle is how much later than the record the look must be: groups commit about once a second, so an earlier look shows
 	// what was read long since as unread. Where nobody is in the group, nobody has read it.
 	groupsSettle = 2 * time.Second
+	// groupsFresh is how old an answer may be for a person who asks about one saga.
+	groupsFresh = 500 * time.Millisecond
 	// groupsWanted is how long a group is looked at after somebody asked for it.
 	groupsWanted = time.Minute
 )
@@ -172,19 +177,20 @@ func (g *groups) fill(def *saga.Definition, sent []saga.Sent) {
 	}
 }
 
-// Group is how far a participant's group has come: what was seen within the last seconds, else a look at it within limit. false: it
-// is not known.
+// Group is how far a participant's group has come. Whoever can wait gets what was seen just now, else a look at it within limit; with a
+// limit of 0, or where the look fails, it is what was seen within the last seconds. false: it is not known.
 func (e *Engine) Group(ctx context.Context, participant string, limit time.Duration) (Group, bool) {
 	e.groups.want(map[string]struct{}{participant: {}})
-	if seen, ok := e.groups.of(participant); ok || limit <= 0 || e.groups.port == nil {
+	seen, ok := e.groups.of(participant)
+	at := e.clock.Now()
+	if limit <= 0 || e.groups.port == nil || ok && at.Sub(seen.at) <= groupsFresh {
 		return seen.Group, ok
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	at := e.clock.Now()
 	group, err := e.groups.port.Group(ctx, participant)
 	if err != nil {
-		return Group{}, false
+		return seen.Group, ok
 	}
 	e.groups.mu.Lock()
 	defer e.groups.mu.Unlock()

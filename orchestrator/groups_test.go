@@ -148,4 +148,31 @@ func TestGroup_Lag(t *testing.T) {
 	g.Members = 1
 	_, known = g.Behind(2, 3)
 	require.False(t, known)
+	behind, known = g.Behind(2, 0)
+	require.True(t, known, "nothing is before the first record")
+	require.Zero(t, behind)
+}
+
+// Whoever asks about one saga learns how its participant's group is now; whoever lists many takes what was seen lately.
+func TestGroup_IsLookedAtAfreshForWhoeverWaits(t *testing.T) {
+	t.Parallel()
+	groups := &fakeGroups{group: orchestrator.Group{Members: 1}}
+	b, _ := outstanding(t, groups)
+	groups.group, groups.asked = orchestrator.Group{}, nil
+	members := func(limit time.Duration) int {
+		g, known := b.engine.Group(t.Context(), "runner", limit)
+		require.True(t, known)
+		return g.Members
+	}
+	require.Equal(t, 1, members(time.Second), "seen just now")
+	b.machine.now = b.machine.now.Add(time.Second)
+	require.Equal(t, 1, members(0))
+	require.Empty(t, groups.asked)
+	groups.err = errors.New("Kafka is away")
+	require.Equal(t, 1, members(time.Second), "what was seen lately is better than nothing")
+	groups.err = nil
+	require.Equal(t, 0, members(time.Second))
+	require.Equal(t, []string{"runner", "runner"}, groups.asked)
+	require.Equal(t, 0, members(time.Second))
+	require.Len(t, groups.asked, 2, "asked a moment ago")
 }

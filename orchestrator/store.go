@@ -21,6 +21,8 @@ var (
 	ErrClaimTimeout = errors.New("a key is held by another transaction")
 	// ErrNotFound says that there is no such row for this tenant.
 	ErrNotFound = errors.New("not found")
+	// ErrUnavailable says that the database cannot be reached, or takes no sessions now. It may wrap beside others, such as ErrUnknown.
+	ErrUnavailable = errors.New("the database cannot be reached")
 )
 
 // Store keeps sagas. It is safe for concurrent use. Contexts bound each call; cancelling one undoes nothing that was

@@ -32,23 +32,25 @@ type Saga struct {
 	Paused  bool   `json:"paused"`
 	Pause   *Pause `json:"pause,omitempty"`
 	// Revision grows by one with each change; it is the ETag.
-	Revision    int64             `json:"revision"`
-	CreatedAt   time.Time         `json:"created_at"`
-	UpdatedAt   time.Time         `json:"updated_at"`
-	EndedAt     *time.Time        `json:"ended_at,omitempty"`
-	BlankedAt   *time.Time        `json:"blanked_at,omitempty" doc:"When retention took its payloads away"`
-	Deadline    *time.Time        `json:"deadline,omitempty"`
-	Link        string            `json:"link,omitempty" doc:"The ended saga that this one runs again"`
-	Labels      map[string]string `json:"labels,omitempty"`
-	Input       json.RawMessage   `json:"input,omitempty"`
-	Output      json.RawMessage   `json:"output,omitempty"`
-	Abort       *Abort            `json:"abort,omitempty"`
-	Cancel      *Cancel           `json:"cancel,omitempty" doc:"A cancel that waits for the pivot's answer"`
-	Steps       []Step            `json:"steps" nullable:"false"`
-	BlockedOn   []BlockedOn       `json:"blocked_on,omitempty" nullable:"false" doc:"Why it waits"`
-	Attention   []Attention       `json:"attention,omitempty" nullable:"false" doc:"What a person should look at"`
-	Certificate *Certificate      `json:"certificate,omitempty"`
-	Broken      string            `json:"broken,omitempty" doc:"The invariant that broke; only abandon is left"`
+	Revision  int64             `json:"revision"`
+	CreatedAt time.Time         `json:"created_at"`
+	UpdatedAt time.Time         `json:"updated_at"`
+	EndedAt   *time.Time        `json:"ended_at,omitempty"`
+	BlankedAt *time.Time        `json:"blanked_at,omitempty" doc:"When retention took its payloads away"`
+	Deadline  *time.Time        `json:"deadline,omitempty"`
+	Link      string            `json:"link,omitempty" doc:"The ended saga that this one runs again"`
+	Labels    map[string]string `json:"labels,omitempty"`
+	Input     json.RawMessage   `json:"input,omitempty"`
+	Output    json.RawMessage   `json:"output,omitempty"`
+	Abort     *Abort            `json:"abort,omitempty"`
+	Cancel    *Cancel           `json:"cancel,omitempty" doc:"A cancel that waits for the pivot's answer"`
+	Steps     []Step            `json:"steps" nullable:"false"`
+	BlockedOn []BlockedOn       `json:"blocked_on,omitempty" nullable:"false" doc:"Why it waits"`
+	Attention []Attention       `json:"attention,omitempty" nullable:"false" doc:"What a person should look at"`
+	// Quarantined are the newest of the records that came for it, could not be applied, and wait for a person.
+	Quarantined []QuarantinedRecord `json:"quarantined,omitempty" nullable:"false" doc:"Of one saga that has not ended: the newest records that came for it and could not be applied; at most 5"`
+	Certificate *Certificate        `json:"certificate,omitempty"`
+	Broken      string              `json:"broken,omitempty" doc:"The invariant that broke; only abandon is left"`
 }
 
 // Pause says who stopped a saga and why.
@@ -131,6 +133,13 @@ type Attention struct {
 	Reason string    `json:"reason"`
 	Step   string    `json:"step,omitempty"`
 	Since  time.Time `json:"since"`
+}
+
+// QuarantinedRecord names a record in quarantine.
+type QuarantinedRecord struct {
+	ID     int64     `json:"id"`
+	Reason string    `json:"reason" doc:"A stable code, such as unreadable"`
+	At     time.Time `json:"at"`
 }
 
 // Certificate is what is certain at the end, per step, and one verdict.

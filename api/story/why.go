@@ -64,8 +64,11 @@ func whyReply(sg *client.Saga, b *client.BlockedOn, now time.Time) Reason {
 	if b.HeartbeatAt != nil && !b.Queued {
 		r.add("heartbeat", When(*b.HeartbeatAt, now))
 	}
-	if text := consumers(b); text != "" {
+	switch text := consumers(b); {
+	case text != "":
 		r.add("consumer", text)
+	case b.Record != nil:
+		r.add("consumer", "Kafka does not say how far the consumer group "+b.Participant+" is: is it up?")
 	}
 	switch {
 	case b.Queued && sg.Abort != nil && b.Verb != "compensate":

@@ -32,7 +32,7 @@ func (cmd *sagaWhyCmd) Run(ctx context.Context, term *console, all *cli) error {
 		return all.Saga.explain(err)
 	}
 	if term.json {
-		return writeJSON(term.out, map[string]any{"id": sg.ID, "status": sg.Status, "blocked_on": sg.BlockedOn, "attention": sg.Attention})
+		return writeJSON(term.out, map[string]any{"id": sg.ID, "status": sg.Status, "blocked_on": sg.BlockedOn, "attention": sg.Attention, "quarantined": sg.Quarantined})
 	}
 	why(term, &sg, time.Now())
 	return nil
@@ -64,6 +64,10 @@ func why(term *console, sg *client.Saga, now time.Time) {
 		if can := story.Acknowledges(&a); can != nil {
 			fmt.Fprintf(w, "  %s %s\n", s.dim("you could"), s.out(toType(sg, can)))
 		}
+	}
+	for _, q := range sg.Quarantined {
+		fmt.Fprintf(w, "\n%s %s, for %s\n", s.warn("a record that came for it is in quarantine:"), words(q.Reason), took(now.Sub(q.At)))
+		fmt.Fprintf(w, "  %s %s\n", s.dim("you could"), s.out(fmt.Sprintf("skald quarantine show %d", q.ID)))
 	}
 	if sg.Deadline != nil && !sg.Status.Terminal() {
 		fmt.Fprintf(w, "\n%s\n", s.dim("deadline "+story.When(*sg.Deadline, now)))

@@ -32,6 +32,7 @@ func blocked() client.Saga {
 		{Cause: "hold", Step: "create-order", Held: "participant orders", By: "ann", Message: "deploying", Since: after(1000)},
 		{Cause: "attention", Step: "charge-payment", Reason: "undo_failed", Message: "no charged payment", Since: after(2040)},
 	}
+	sg.Quarantined = []client.QuarantinedRecord{{ID: 4, Reason: "bad_token", At: after(57_000)}}
 	sg.Attention = append(sg.Attention, client.Attention{Reason: "late_effect", Step: "create-order", Since: after(3000)})
 	return sg
 }

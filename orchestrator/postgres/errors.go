@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgerrcode"
@@ -26,9 +29,15 @@ func translate(what string, err error) error {
 func meaning(err error) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
+		if disconnected(err) {
+			return orchestrator.ErrUnavailable
+		}
 		return nil
 	}
 	switch {
+	case pgerrcode.IsConnectionException(pg.Code), pg.Code == pgerrcode.AdminShutdown, pg.Code == pgerrcode.CrashShutdown,
+		pg.Code == pgerrcode.CannotConnectNow, pg.Code == pgerrcode.TooManyConnections:
+		return orchestrator.ErrUnavailable
 	case pg.Code == pgerrcode.SerializationFailure: // skald.expect
 		return orchestrator.ErrConflict
 	case pg.Code == pgerrcode.UniqueViolation:
@@ -41,6 +50,16 @@ func meaning(err error) error {
 		return orchestrator.ErrData
 	}
 	return nil
+}
+
+// disconnected reports whether a connection could not be made, or ended. That time ran out says nothing about the server.
+func disconnected(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	var connect *pgconn.ConnectError
+	var network *net.OpError
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // missingPartition tells "no partition of relation found for row" from a CHECK that failed: both are 23514, but only a CHECK

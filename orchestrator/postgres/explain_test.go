@@ -62,6 +62,7 @@ func TestPlans(t *testing.T) {
 		"due":          {sqlDue, []any{100}, "", `wake_at <= `},
 		"history":      {sqlHistory, []any{int16(1), k.lowest, "default", int64(0), 10}, "history_", `\bid = |saga_id = `},
 		"quarantined":  {sqlLockQuarantined, []any{[]int64{1, 2}}, "", `\bid = `},
+		"of a saga":    {sqlWaitingOfSaga, []any{[]string{"a"}, k.lowest, 5}, "", `saga_id = `},
 		"handled":      {sqlHandled, handled.QueuedQueries[0].Arguments, "", `\bid = `},
 		"committed":    {sqlCommitted, []any{int16(1), k.lowest, int64(1), k.lowest}, "history_", `saga_id = `},
 	}

@@ -148,7 +148,11 @@ func (s *Store) Quarantine(ctx context.Context, q orchestrator.QuarantineQuery) 
 	case q.Bare:
 		statement = sqlListQuarantineBare
 	}
-	rows, err := s.cfg.API.Query(ctx, statement, append(quarantineFilter(&q), before, q.Limit)...)
+	args := append(quarantineFilter(&q), before, q.Limit)
+	if q == (orchestrator.QuarantineQuery{Tenant: q.Tenant, Saga: q.Saga, State: orchestrator.QuarantineWaiting, Limit: q.Limit, Bare: true}) && !q.Saga.IsZero() {
+		statement, args = sqlWaitingOfSaga, []any{seenBy(q.Tenant), uuid(q.Saga), q.Limit}
+	}
+	rows, err := s.cfg.API.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, translate(what, err)
 	}

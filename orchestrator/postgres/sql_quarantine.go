@@ -62,6 +62,13 @@ SELECT id, at, tenant, saga_id, reason, message, topic, partition, record_offset
 	sqlOldestQuarantine     = sqlQuarantineColumns + sqlQuarantineBytes + sqlFirstQuarantine
 	sqlOldestQuarantineBare = sqlQuarantineColumns + sqlQuarantineBare + sqlFirstQuarantine
 
+	// What reading a saga asks for, as a statement of its own so that a generic plan goes by the index.
+	sqlWaitingOfSaga = sqlQuarantineColumns + sqlQuarantineBare + `
+FROM skald.quarantine
+WHERE saga_id = $2 AND state = 'waiting' AND tenant = ANY ($1::text[])
+ORDER BY id DESC
+LIMIT $3`
+
 	sqlQuarantineRecord = sqlQuarantineColumns + sqlQuarantineBytes + `
 FROM skald.quarantine
 WHERE id = $1 AND tenant = ANY ($2::text[])`

@@ -141,6 +141,7 @@ func statements() map[string]string {
 		"sqlCountQuarantine":      sqlCountQuarantine,
 		"sqlListQuarantine":       sqlListQuarantine,
 		"sqlListQuarantineBare":   sqlListQuarantineBare,
+		"sqlWaitingOfSaga":        sqlWaitingOfSaga,
 		"sqlOldestQuarantine":     sqlOldestQuarantine,
 		"sqlOldestQuarantineBare": sqlOldestQuarantineBare,
 		"sqlQuarantineRecord":     sqlQuarantineRecord,

@@ -52,6 +52,8 @@ func quarantineFilters(s *suite) {
 		"reason":      {orchestrator.QuarantineQuery{Reason: "unknown_saga"}, []int64{4, 2}},
 		"topic":       {orchestrator.QuarantineQuery{Topic: "other.replies"}, []int64{4, 2}},
 		"saga":        {orchestrator.QuarantineQuery{Saga: entries[1].Saga}, []int64{3}},
+		"of a saga":   {orchestrator.QuarantineQuery{Saga: entries[1].Saga, State: orchestrator.QuarantineWaiting, Bare: true}, []int64{3}},
+		"handled":     {orchestrator.QuarantineQuery{Saga: entries[0].Saga, State: orchestrator.QuarantineWaiting, Bare: true}, nil},
 		"waiting":     {orchestrator.QuarantineQuery{State: orchestrator.QuarantineWaiting}, []int64{3, 2, 1}},
 		"discarded":   {orchestrator.QuarantineQuery{State: orchestrator.QuarantineDiscarded}, []int64{4}},
 		"both":        {orchestrator.QuarantineQuery{Reason: "unknown_saga", State: orchestrator.QuarantineWaiting}, []int64{2}},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/skaldhq/skald/api/client"
 	"github.com/skaldhq/skald/cmd/skald/embedded/embeddedtest"
+	"github.com/skaldhq/skald/participants/wire"
 )
 
 // Stack is a database, a broker, and what runs on them.
@@ -27,7 +28,12 @@ type Stack struct {
 // New makes an empty database and a name for topics and groups, and migrates. Nothing runs yet.
 func New(t testing.TB) *Stack {
 	t.Helper()
-	dsn, brokers := embeddedtest.Database(t), embeddedtest.Kafka(t)
+	return On(t, embeddedtest.Database(t), embeddedtest.Kafka(t))
+}
+
+// On is New on servers that the test has started itself, to stop them too.
+func On(t testing.TB, dsn string, brokers []string) *Stack {
+	t.Helper()
 	prefix := "e2e-" + strings.ToLower(rand.Text()[:10])
 	s := &Stack{t: t, brokers: brokers, prefix: prefix, env: []string{
 		"SKALD_DATABASE_URL=" + dsn, "SKALD_KAFKA_BROKERS=" + strings.Join(brokers, ","),
@@ -43,6 +49,15 @@ func New(t testing.TB) *Stack {
 	s.Run("migrate", "up")
 	return s
 }
+
+// Brokers are the addresses of Kafka.
+func (s *Stack) Brokers() []string { return s.brokers }
+
+// Topics names the stack's topics.
+func (s *Stack) Topics() wire.Topics { return wire.Topics{Prefix: s.prefix + "."} }
+
+// Group is the consumer group of a participant.
+func (s *Stack) Group(participant string) string { return s.prefix + "." + participant }
 
 // Start runs skald on the stack's servers.
 func (s *Stack) Start(args ...string) *Process {

@@ -3,6 +3,7 @@ package participanttest
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,22 +14,10 @@ import (
 	"github.com/skaldhq/skald/participants/wire"
 )
 
-// What the rig's handlers are told to do, in the payload.
+// order is what the rig's handlers are told to do, in the payload.
 type order struct {
-	Answer string `json:"answer"` // succeed, reject, fail, error, panic, break
-	Hold   bool   `json:"hold"`   // wait in the open transaction
+	Answer string `json:"answer"` // succeed, reject, fail, error, panic, break; hold and hold-fail wait in the open transaction first
 }
-
-var (
-	succeed    = order{Answer: "succeed"}
-	reject     = order{Answer: "reject"}
-	fail       = order{Answer: "fail"}
-	errs       = order{Answer: "error"}
-	panics     = order{Answer: "panic"}
-	breaks     = order{Answer: "break"}
-	holds      = order{Answer: "succeed", Hold: true}
-	holdsFails = order{Answer: "fail", Hold: true}
-)
 
 // rig is a participant with commands Do.v1 (in the transaction), Undo.v1, Charge.v1 and Refund.v1 (at a provider).
 type rig struct {
@@ -48,11 +37,11 @@ func newRig(t testing.TB, world World) *rig {
 		entered:  make(chan struct{}, 8),
 		release:  make(chan struct{}),
 	}
-	r.Saga = New(t, r.participant(participants.Config{}))
+	r.Saga = New(t, r.serving(participants.Config{}))
 	return r
 }
 
-func (r *rig) participant(config participants.Config) *participants.Participant {
+func (r *rig) serving(config participants.Config) *participants.Participant {
 	p := participants.New("tester", r.barrier, config)
 	p.Handle("Do.v1", r.handler("done"), nil)
 	p.Handle("Undo.v1", nil, r.handler("undone"))
@@ -72,7 +61,7 @@ func (r *rig) handler(effect string) participants.HandlerFunc {
 		if err := r.world.Effect(ctx, req.Tx, effect); err != nil {
 			return participants.Result{}, err
 		}
-		if o.Hold {
+		if strings.HasPrefix(o.Answer, "hold") {
 			r.entered <- struct{}{}
 			select {
 			case <-r.release:
@@ -83,7 +72,7 @@ func (r *rig) handler(effect string) participants.HandlerFunc {
 		switch o.Answer {
 		case "reject":
 			return participants.Reject("no", "not today")
-		case "fail":
+		case "fail", "hold-fail":
 			return participants.FailAfter("flaky", "try later", time.Second)
 		case "error":
 			return participants.Result{}, errors.New("something broke")
@@ -116,11 +105,11 @@ func (r *rig) want(reply wire.Reply, outcome wire.Outcome, code string) {
 	require.Equal(r.t, []string{string(outcome), code}, []string{string(reply.Outcome), reply.Code}, "reply: %s", reply.Message)
 }
 
-// async answers c on another goroutine.
-func (r *rig) async(c wire.Command) <-chan wire.Reply {
+// asyncAs answers c on another goroutine.
+func (r *rig) asyncAs(saga *Saga, c wire.Command) <-chan wire.Reply {
 	replies := make(chan wire.Reply, 1)
 	go func() {
-		reply, err := r.Answer(r.t.Context(), c)
+		reply, err := saga.Answer(r.t.Context(), c)
 		if err != nil {
 			reply.Message = err.Error()
 		}
@@ -217,6 +206,25 @@ func (p *provider) set(change func(*provider)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change(p)
+}
+
+// told changes the provider as a script's word says.
+func (p *provider) told(t testing.TB, how string) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch how {
+	case "crashes":
+		p.crash = true
+	case "declines", "accepts":
+		p.decline = how == "declines"
+	case "mute", "speaks":
+		p.mute = how == "mute"
+	case "forgets":
+		clear(p.charges)
+	default:
+		require.Fail(t, "a provider cannot do this", how)
+	}
 }
 
 func (p *provider) charged() int {

@@ -64,11 +64,11 @@ func TestReply_Golden(t *testing.T) {
 		"undone":          undone,
 		"nothing-to-undo": nothing,
 		"not-found":       probed,
-		"succeeded":  succeeded,
-		"rejected":   rejected,
-		"failed":     failed,
-		"inprogress": sampleReply(t, wire.InProgress),
-		"unknown":    sampleReply(t, wire.Unknown),
+		"succeeded":       succeeded,
+		"rejected":        rejected,
+		"failed":          failed,
+		"inprogress":      sampleReply(t, wire.InProgress),
+		"unknown":         sampleReply(t, wire.Unknown),
 	}
 	for name, r := range replies {
 		t.Run(name, func(t *testing.T) {

@@ -32,6 +32,7 @@ type committer struct {
 	health   *health
 	mark     func([]Delivery)
 	breakers *breakers
+	limits   *limiter
 	groups   *groups
 	answers  *answers
 	later    []*item // rows that somebody had locked

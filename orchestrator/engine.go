@@ -17,6 +17,7 @@ type Config struct {
 	Reader      Reader
 	Definitions Definitions
 	Holds       Holds
+	Limits      Limits     // nil: there are no limits on what goes on at once
 	Operations  Operations // nil: there are no operations over many sagas
 	Broker      Broker
 	Encoder     Encoder

@@ -80,3 +80,13 @@ func (e *Engine) LookAtGroups(ctx context.Context) { e.groups.look(ctx) }
 
 // Waits reports whether a group has certainly not begun with a record.
 func (g *Group) Waits(partition int32, offset int64) bool { return g.waits(partition, offset) }
+
+// LookAtLimits is one turn of the worker that looks after limits.
+func (e *Engine) LookAtLimits(ctx context.Context) error {
+	if err := e.limits.look(ctx); err != nil {
+		return err
+	}
+	e.limits.gather(ctx)
+	e.limits.feed()
+	return nil
+}

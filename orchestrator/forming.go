@@ -51,6 +51,9 @@ type forming struct {
 	at       time.Time
 	began    time.Time // of this replica's clock, when at was read
 	holds    []Hold
+	limits   []*allowance
+	turn     bool             // the item that is judged is a saga's whose turn it is
+	fed      map[*limited]int // how many of those there were
 	encoder  Encoder
 	log      *slog.Logger
 	grid     time.Duration
@@ -71,7 +74,7 @@ type forming struct {
 
 // decide judges an event and gathers what follows. A panic becomes a broken invariant: it stops that saga alone (L5).
 func (f *forming) decide(w *working, ev saga.Event) (d saga.Decision, err error) {
-	ev.Env = saga.Env{At: f.at, Jitter: f.jitter(), Holds: HoldsFor(f.holds, w.tenant, w.id, w.def), Sent: f.sentOf(w), Batch: f.batch.ID, Index: len(f.batch.Outbox)}
+	ev.Env = saga.Env{At: f.at, Jitter: f.jitter(), Holds: HoldsFor(f.holds, w.tenant, w.id, w.def), Limits: f.limitsFor(w), Sent: f.sentOf(w), Batch: f.batch.ID, Index: len(f.batch.Outbox)}
 	func() {
 		defer func() {
 			if p := recover(); p != nil {
@@ -103,6 +106,9 @@ func (f *forming) decide(w *working, ev saga.Event) (d saga.Decision, err error)
 
 // take gathers what follows from a decision: the next state, its facts, and what is to be sent.
 func (f *forming) take(w *working, d saga.Decision) {
+	for _, a := range f.limits {
+		a.used(w.tenant, w.def, &w.in, &d.Next)
+	}
 	if w.in, w.wake, w.seen = d.Next, d.WakeAt, true; w.in.Revision > w.stored {
 		w.in.Revision = w.stored + 1 // one transaction is one revision, however many events it holds
 	}
@@ -136,6 +142,16 @@ func (f *forming) sentOf(w *working) []saga.Sent {
 			if s.Step == leg.Step && s.Verb == leg.Verb {
 				out = append(out, s)
 			}
+		}
+	}
+	return out
+}
+
+// limitsFor are the limits that concern a saga, with the room that the batch has left.
+func (f *forming) limitsFor(w *working) (out []saga.Limit) {
+	for _, a := range f.limits {
+		if a.limit.Concerns(w.tenant, w.def) {
+			out = append(out, a.forSaga(f.turn))
 		}
 	}
 	return out

@@ -218,7 +218,14 @@ func (a *around) forget() {
 	a.read = time.Time{}
 }
 
-// envOf is what Decide would be told of the surroundings.
+// envOf is what Decide would be told of the surroundings, limits among them.
+func (e *Engine) envOf(at time.Time, holds []Hold, tenant string, id saga.ID, def *saga.Definition, sent []saga.Sent) saga.Env {
+	env := envOf(at, holds, tenant, id, def, sent)
+	env.Limits = e.limits.around(tenant, def)
+	return env
+}
+
+// envOf is what Decide would be told of the surroundings but for limits.
 func envOf(at time.Time, holds []Hold, tenant string, id saga.ID, def *saga.Definition, sent []saga.Sent) saga.Env {
 	return saga.Env{At: at, Holds: HoldsFor(holds, tenant, id, def), Sent: sent}
 }

@@ -19,6 +19,7 @@ type item struct {
 	handling *handling        // of a wish about a quarantined record
 	settled  *Settled         // of a refused record: leaves the outbox with this event; nil: nothing does
 	revision int64            // of a precise timer: it is dropped where the saga has moved on; 0: whatever it is
+	fed      *limited         // of a look at a saga whose turn it is under a limit; nil: of anything else
 	tries    int
 	from     string       // of an action or a wish: from where it came, for the audit
 	done     func(answer) // nil: nobody waits

@@ -11,6 +11,9 @@ import (
 
 // apply judges one item. An error ends the transaction and means: try the batch again.
 func (c *committer) apply(ctx context.Context, tx Tx, f *forming, it *item, claims map[Claim]int) error {
+	if f.turn = it.fed != nil; f.turn {
+		f.fed[it.fed]++
+	}
 	if it.delivery != nil && it.delivery.Poison != nil {
 		f.batch.Quarantine = append(f.batch.Quarantine, *it.delivery.Poison)
 		f.marks = append(f.marks, *it.delivery)

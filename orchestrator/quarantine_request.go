@@ -104,7 +104,7 @@ func (e *Engine) RehearseQuarantined(ctx context.Context, req QuarantineRequest)
 		return QuarantineResult{}, nil, err
 	}
 	ev := it.event
-	ev.Env = envOf(at, holds, view.Instance.Tenant, view.Instance.ID, def, view.Sent)
+	ev.Env = e.envOf(at, holds, view.Instance.Tenant, view.Instance.ID, def, view.Sent)
 	ev.Env.Jitter = 0.5 // in the middle of what may be drawn
 	d, err := saga.Decide(def, view.Instance, ev)
 	if err != nil {

@@ -81,6 +81,7 @@ type ParticipantStats struct {
 	BackingOff int64
 	Held       int64 // under a hold when they were last written
 	Stuck      int64 // for a person, after what it answered
+	Limited    int64 // for a limit, those held among them
 }
 
 // Stats are counts of live sagas.
@@ -91,6 +92,7 @@ type Stats struct {
 	ByDefinition  map[string]int64
 	ByParticipant map[string]ParticipantStats
 	WithAttention int64
+	Limited       int64 // with a step that waits for a limit
 	Quarantined   int64 // records that wait for a person
 }
 

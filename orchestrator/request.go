@@ -203,7 +203,7 @@ func (e *Engine) DryRun(ctx context.Context, req ActRequest) (saga.Decision, err
 	if err := e.registry.aim(ctx, &req.Act, &view.Instance, holds); err != nil {
 		return saga.Decision{}, err
 	}
-	env := envOf(at, holds, req.Tenant, req.ID, def, view.Sent)
+	env := e.envOf(at, holds, req.Tenant, req.ID, def, view.Sent)
 	env.Jitter = 0.5 // in the middle of what may be drawn
 	return rehearse(def, view.Instance, &req, env)
 }
@@ -220,7 +220,7 @@ func (e *Engine) Blocked(ctx context.Context, view View) ([]saga.BlockedOn, erro
 	}
 	sent := slices.Clone(view.Sent)
 	e.groups.fill(def, sent)
-	return saga.Blocked(def, view.Instance, envOf(at, holds, view.Instance.Tenant, view.Instance.ID, def, sent)), nil
+	return saga.Blocked(def, view.Instance, e.envOf(at, holds, view.Instance.Tenant, view.Instance.ID, def, sent)), nil
 }
 
 // Possible lists what an operator could do with a saga, as of now; a hold shows within a second.
@@ -233,7 +233,7 @@ func (e *Engine) Possible(ctx context.Context, view View) ([]saga.Choice, error)
 	if err != nil {
 		return nil, err
 	}
-	return saga.Possible(def, view.Instance, envOf(at, holds, view.Instance.Tenant, view.Instance.ID, def, view.Sent)), nil
+	return saga.Possible(def, view.Instance, e.envOf(at, holds, view.Instance.Tenant, view.Instance.ID, def, view.Sent)), nil
 }
 
 func checkAct(req *ActRequest) error {

@@ -18,6 +18,7 @@ type Engine struct {
 	registry  *registry
 	around    *around
 	groups    *groups
+	limits    *limiter
 	answers   *answers
 	health    *health
 	intake    *queue[*item]
@@ -103,6 +104,7 @@ func Assemble(cfg Config, ports Ports) *Engine {
 		registry: newRegistry(cfg.Definitions, ports), around: &around{store: cfg.Store, clock: clock},
 	}
 	e.groups = &groups{port: cfg.Groups, clock: clock, log: cfg.Logger, wanted: map[string]time.Time{}, seen: map[string]seenGroup{}}
+	e.limits = &limiter{port: cfg.Limits, clock: clock, intake: intake, log: cfg.Logger, replica: fmt.Sprintf("%016x", random.Uint64())}
 	e.answers = &answers{clock: clock, tally: map[participantKey]*tally{}}
 	pending := &acks{}
 	brk := &breakers{cfg: cfg.Breaker, holds: cfg.Holds, clock: clock, observer: cfg.Observer, log: cfg.Logger, windows: map[participantKey]*window{}}
@@ -110,7 +112,7 @@ func Assemble(cfg Config, ports Ports) *Engine {
 	e.committer = &committer{
 		cfg: &e.cfg, store: cfg.Store, encoder: cfg.Encoder, log: cfg.Logger, observer: cfg.Observer, clock: clock, random: random,
 		registry: e.registry, intake: intake, outgoing: out, acks: pending, timers: timers, health: e.health, mark: cfg.Broker.Mark, breakers: brk,
-		groups: e.groups, answers: e.answers,
+		groups: e.groups, answers: e.answers, limits: e.limits,
 	}
 	e.relay = &relay{limit: cfg.RetryIn, broker: cfg.Broker, queue: out, intake: intake, acks: pending, clock: clock, observer: cfg.Observer, health: e.health, log: cfg.Logger}
 	e.workers = []worker{
@@ -118,6 +120,9 @@ func Assemble(cfg Config, ports Ports) *Engine {
 		&sweeper{cfg: &e.cfg, store: cfg.Store, reader: cfg.Reader, intake: intake, outgoing: out, clock: clock, health: e.health, log: cfg.Logger},
 		&keeper{cfg: &e.cfg, store: cfg.Store, clock: clock, health: e.health, log: cfg.Logger},
 		timers,
+	}
+	if cfg.Limits != nil {
+		e.workers = append(e.workers, e.limits)
 	}
 	if cfg.Groups != nil {
 		e.workers = append(e.workers, e.groups)

@@ -16,6 +16,9 @@ func (c *committer) commit(ctx context.Context, items []*item) error {
 	began := c.clock.Now()
 	ctx = context.WithoutCancel(ctx)
 	items, postponed, need, claims := c.need(items)
+	if err := c.limits.known(ctx); err != nil {
+		return err
+	}
 	tx, err := c.store.Begin(ctx, need)
 	if err != nil {
 		return fmt.Errorf("begin batch: %w", err)
@@ -87,7 +90,7 @@ func (c *committer) form(tx Tx) *forming {
 		batch: Batch{ID: id, RetryIn: c.cfg.RetryIn}, at: at, holds: tx.Holds(), encoder: c.encoder, log: c.log,
 		grid: c.cfg.WakeGrid, jitter: func() float64 { return float64(c.random.Uint64()>>11) / (1 << 53) }, sagas: map[saga.ID]*working{},
 		began: c.clock.Now(), asked: map[string]struct{}{},
-		counting: true,
+		counting: true, limits: c.limits.allow(), fed: map[*limited]int{},
 	}
 }
 
@@ -145,6 +148,7 @@ func (c *committer) after(ctx context.Context, f *forming, events int, took time
 			c.timers.set(id, w.in.Revision, w.wake.Sub(f.at), !w.wake.IsZero())
 		}
 	}
+	c.limits.committed(f.limits, f.fed)
 	c.breakers.saw(f.seen)
 	c.answers.saw(f.seen)
 	c.groups.want(f.asked)

@@ -132,7 +132,7 @@ func (t *tx) prepareWriteLocked(batch saga.BatchID, w *orchestrator.Write) (*sag
 		status:    in.Status,
 		attention: stored.Attention(in),
 		causes:    stored.Causes(w.Blocked),
-		waits:     stored.Waits(w.Blocked),
+		waits:     stored.Waits(&w.Next, w.Blocked),
 		createdAt: in.CreatedAt.UTC().Truncate(time.Microsecond),
 		wakeAt:    w.WakeAt.UTC().Truncate(time.Microsecond),
 		revision:  in.Revision,

@@ -152,9 +152,7 @@ func (s *Store) Stats(_ context.Context, tenant string) (orchestrator.Stats, err
 		stats.Live++
 		stats.ByStatus[row.status]++
 		stats.ByDefinition[row.saga]++
-		for _, w := range row.waits {
-			stored.AddWaits(stats.ByParticipant, w, 1)
-		}
+		stored.AddWaits(&stats, row.waits, 1)
 		for _, c := range s.causesLocked(row) {
 			stats.ByCause[c]++
 		}

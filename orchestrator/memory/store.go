@@ -33,6 +33,7 @@ type Store struct {
 	keys        map[claimKey]*keyRow
 	claims      map[claimKey]*tx // by open transactions
 	holds       []orchestrator.Hold
+	limits      limits
 	quarantine  []quarantineRow // by id
 	quarantined map[quarantineKey]bool
 	quota       map[time.Time]int64 // bytes offered, by hour

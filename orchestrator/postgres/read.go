@@ -316,9 +316,7 @@ func (s *Store) Stats(ctx context.Context, tenant string) (orchestrator.Stats, e
 		if attention {
 			stats.WithAttention += n
 		}
-		for _, w := range waits {
-			stored.AddWaits(stats.ByParticipant, w, n)
-		}
+		stored.AddWaits(&stats, waits, n)
 		for _, c := range causes {
 			if c != string(saga.CauseReply) {
 				stats.ByCause[saga.Cause(c)] += n

@@ -76,7 +76,11 @@ func (s *starter) run(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	return s.decide(ctx, tx, batch, saga.Env{At: at.UTC(), Jitter: rand.Float64(), Holds: holds, Batch: batch.ID})
+	limits, err := s.limits(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return s.decide(ctx, tx, batch, saga.Env{At: at.UTC(), Jitter: rand.Float64(), Holds: holds, Limits: limits, Batch: batch.ID})
 }
 
 // takeKey claims the business key, or judges the saga that has it. It reports whether that is the answer.
@@ -191,4 +195,23 @@ func (s *starter) holds(ctx context.Context, tx pgx.Tx) ([]saga.Hold, error) {
 		return nil, fmt.Errorf("read holds: %w", err)
 	}
 	return orchestrator.HoldsFor(all, s.start.Tenant, s.start.ID, s.def), nil
+}
+
+// limits are those that concern the saga. How much room there is is for the engine's replicas to say: here there is none, and the saga
+// waits for its turn, which comes within about a second where there is room.
+func (s *starter) limits(ctx context.Context, tx pgx.Tx) (out []saga.Limit, err error) {
+	rows, err := tx.Query(ctx, sqlLimits, s.start.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	all, err := pgx.CollectRows(rows, scanLimit)
+	if err != nil {
+		return nil, fmt.Errorf("read limits: %w", err)
+	}
+	for i := range all {
+		if l := &all[i].Limit; l.Concerns(s.start.Tenant, s.def) {
+			out = append(out, saga.Limit{Participant: l.Participant(), What: l.Target(), Figure: "started in another transaction"})
+		}
+	}
+	return out, nil
 }

@@ -179,6 +179,32 @@ func TestStartTx_UnderAHold(t *testing.T) {
 	}
 }
 
+// Whether there is room is not the caller's transaction's to say: the saga waits for its turn.
+func TestStartTx_UnderALimit(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []orchestrator.Limit{
+		{Scope: orchestrator.HoldParticipant, Name: "inventory", Commands: 5},
+		{Scope: orchestrator.HoldSagaType, Name: "order", Sagas: 5},
+	} {
+		t.Run(string(limit.Scope), func(t *testing.T) {
+			t.Parallel()
+			b := startSetup(t)
+			limit.Tenant = "default"
+			require.NoError(t, b.store.PutLimit(t.Context(), limit, orchestrator.Audit{Tenant: limit.Tenant}))
+			tx := b.begin()
+			got, err := b.start(tx, `{"order_id": "A-1"}`)
+			require.NoError(t, err)
+			require.NoError(t, tx.Commit(t.Context()))
+			view, err := b.store.Saga(t.Context(), "default", got.ID)
+			require.NoError(t, err)
+			require.Equal(t, saga.Held, view.Instance.Steps[0].Status)
+			ids, err := b.store.Limited(t.Context(), "default", limit.Scope, limit.Name, saga.ID{}, 10)
+			require.NoError(t, err)
+			require.Equal(t, []saga.ID{got.ID}, ids, "the engine finds it")
+		})
+	}
+}
+
 func TestListen_Hints(t *testing.T) {
 	t.Parallel()
 	b := startSetup(t)

@@ -124,7 +124,7 @@ func (a *sagaArrays) add(w *orchestrator.Write) error {
 	a.labels = append(a.labels, labels)
 	a.attention = append(a.attention, strings.Join(stored.Attention(in), ","))
 	a.causes = append(a.causes, strings.Join(stored.Causes(w.Blocked), ","))
-	a.waits = append(a.waits, strings.Join(stored.Waits(w.Blocked), ","))
+	a.waits = append(a.waits, strings.Join(stored.Waits(in, w.Blocked), ","))
 	a.first = append(a.first, int32(len(a.batches))+1)
 	for _, id := range stored.OpenBatches(in) {
 		a.batches = append(a.batches, uuid(id))

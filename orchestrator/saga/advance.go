@@ -136,6 +136,12 @@ func (m *machine) startStep(i int) {
 		m.createForward(i, s.Forward.Payload, s.Forward.Edition+1, false)
 		return
 	}
+	if l := m.limiting(i); l != nil {
+		if s.LimitedAt.IsZero() {
+			m.emit(Fact{Type: StepHeld, Step: def.Name, Code: CodeLimit, Message: l.String(), Why: def.Name + " is ready and waits for a limit: " + l.String() + "."})
+		}
+		return
+	}
 	m.createFirst(i, nil)
 }
 

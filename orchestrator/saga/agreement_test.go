@@ -253,6 +253,9 @@ func (ev described) String() string {
 	for _, h := range ev.Holds {
 		s += fmt.Sprintf(" hold(%q %s..%s)", h.Participant, h.From.Sub(epoch()), h.To.Sub(epoch()))
 	}
+	for _, l := range ev.Limits {
+		s += fmt.Sprintf(" limit(%q begins=%v room=%d)", l.Participant, l.Begins, l.Room)
+	}
 	for _, x := range ev.Sent {
 		if x.Unpublished || !x.AckedAt.IsZero() {
 			s += fmt.Sprintf(" sent(%d %s unpublished=%v acked=%s)", x.Step, x.Verb, x.Unpublished, x.AckedAt.Sub(epoch()))

@@ -121,9 +121,12 @@ func applyStep(in *Instance, s *StepState, f Fact) {
 	switch f.Type {
 	case StepHeld:
 		s.Status = Held
+		if f.Code == CodeLimit {
+			s.LimitedAt = f.At
+		}
 	case StepStarted, UndoStarted:
 		leg.begin(f)
-		s.Why, s.Error = "", nil
+		s.Why, s.Error, s.LimitedAt = "", nil, time.Time{}
 		if f.Type == StepStarted {
 			s.Status, s.EndedAt = InFlight, time.Time{}
 		} else {
@@ -199,7 +202,7 @@ func applyStep(in *Instance, s *StepState, f Fact) {
 
 // settle ends what is open of the step.
 func (s *StepState) settle(status StepStatus, f Fact) {
-	s.Status, s.EndedAt, s.Why, s.BadOutput = status, f.At, "", false
+	s.Status, s.EndedAt, s.Why, s.BadOutput, s.LimitedAt = status, f.At, "", false, time.Time{}
 	s.Forward.stop()
 	s.Backward.stop()
 	if f.Verb == Compensate {

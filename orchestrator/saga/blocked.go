@@ -37,9 +37,12 @@ type BlockedOn struct {
 	// Of a hold: what is held, and by whom; empty: not known.
 	What string `json:"what,omitempty"`
 	By   string `json:"by,omitempty"`
+	// Out: the hold keeps a command from being sent again. Limit: it is a limit that the step waits for.
+	Out   bool `json:"out,omitempty"`
+	Limit bool `json:"limit,omitempty"`
 }
 
-// Blocked lists what a saga waits for, by the order of its steps; nil when it has ended. env is that of now: At, Holds, Sent.
+// Blocked lists what a saga waits for, by the order of its steps; nil when it has ended. env is that of now: At, Holds, Limits, Sent.
 func Blocked(def *Definition, in Instance, env Env) []BlockedOn {
 	if in.Status.Terminal() {
 		return nil
@@ -62,6 +65,7 @@ func (m *machine) blockedStep(i int) (BlockedOn, bool) {
 	b := BlockedOn{Step: def.Name, Participant: def.Participant}
 	if h := m.holdingStep(i); h != nil && m.waitsForHold(i) && s.Status != InFlight && s.Status != Undoing {
 		b.Cause, b.Since, b.Message, b.What, b.By = CauseHold, h.From, h.Reason, h.What, h.By
+		b.Out = s.Status == BackingOff || s.Status == UndoBackingOff
 		return b, true
 	}
 	switch s.Status {
@@ -90,6 +94,12 @@ func (m *machine) blockedStep(i int) (BlockedOn, bool) {
 		b.Cause, b.Reason, b.Since = CauseAttention, AttentionUndoFailed, m.since(AttentionUndoFailed, def.Name)
 	case Held:
 		b.Cause, b.Since = CauseHold, m.next.UpdatedAt // its hold has ended; the next look starts it
+		if !s.LimitedAt.IsZero() {
+			b.Since, b.Limit = s.LimitedAt, true
+			if l := m.limitOn(i); l != nil {
+				b.What, b.Message = "limit on "+l.What, l.Figure
+			}
+		}
 	case Pending, Succeeded, Rejected, Unknown, Skipped, Undone, Waived:
 		return b, false
 	}

@@ -192,7 +192,7 @@ func (m *machine) anyHeld() bool {
 			return true
 		}
 	}
-	return false
+	return !m.limitedSince().IsZero()
 }
 
 // publishRefused judges that the broker refused a command for good (design section 9).

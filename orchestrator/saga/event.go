@@ -20,6 +20,8 @@ type Env struct {
 	// Holds are the holds on this saga's definition, tenant or participants, in force, or ended
 	// since the saga's ClockAt or since its oldest open command was sent.
 	Holds []Hold
+	// Limits are the bounds on this saga's definition and participants. They stop a step's first command alone (design rule 10).
+	Limits []Limit
 	// Sent says, for each open command, what is known of its newest attempt.
 	Sent []Sent
 	// Batch is the transaction being formed, and Index the next free place in its outbox row.
@@ -38,6 +40,15 @@ type Hold struct {
 	TriedUntil time.Time
 	// What and By are for people: what is held, such as `participant payments`, and by whom; empty: not known.
 	What, By string
+}
+
+// Limit bounds how many commands of a participant or of a definition are out, or how many of its sagas have begun.
+type Limit struct {
+	Participant string // empty: the saga's definition
+	Begins      bool   // it bounds sagas that have begun; only one that has not begun can wait for it. False: commands that are out
+	Room        int    // how many may come now; 0 or less: none
+	// What and Figure are for people: what is bounded, such as `commands of participant payments`, and how far it is, `100 of 100`.
+	What, Figure string
 }
 
 // Sent is what is known of the newest attempt of a leg of an open step.

@@ -81,6 +81,7 @@ func (s *StepState) fields(c *codec) {
 	c.moment(12, &s.GraceUntil)
 	c.moment(13, &s.StartedAt)
 	c.moment(14, &s.EndedAt)
+	c.moment(15, &s.LimitedAt)
 }
 
 func (l *Leg) fields(c *codec) {

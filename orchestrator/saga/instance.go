@@ -105,6 +105,8 @@ type StepState struct {
 	GraceUntil time.Time `json:"grace_until,omitzero"`
 	StartedAt  time.Time `json:"started_at,omitzero"`
 	EndedAt    time.Time `json:"ended_at,omitzero"`
+	// LimitedAt is since when a held step waits for a limit; zero: it does not.
+	LimitedAt time.Time `json:"limited_at,omitzero"`
 }
 
 // Leg is the command of one direction: what was sent, how often, and what came of it.

@@ -52,6 +52,8 @@ func (n *naive) forward() bool {
 		case s.status == saga.Pending && n.predecessorsSettled(i):
 			n.start(i)
 			return true
+		case s.status == saga.Held && !n.held(i) && n.noRoom(i):
+			s.full = true
 		case s.status == saga.Held && !n.held(i):
 			n.create(i, nil)
 			return true
@@ -97,7 +99,34 @@ func (n *naive) start(i int) {
 		n.move(i, saga.Held)
 		return
 	}
+	if n.noRoom(i) {
+		n.move(i, saga.Held)
+		s.full = true
+		return
+	}
 	n.create(i, nil)
+}
+
+// noRoom: rule 10, "a step whose first command finds no room under a limit is `held`", and "a limit on sagas stops those of which no
+// command was created yet".
+func (n *naive) noRoom(i int) bool {
+	if n.steps[i].f.created {
+		return false
+	}
+	begun := slices.ContainsFunc(n.steps, func(s naiveStep) bool { return s.f.created })
+	for _, l := range n.limits {
+		room := l.Room
+		for _, c := range n.commands {
+			of := n.steps[n.def.StepIndex(c.Step)].Participant
+			if !l.Begins && c.Verb == saga.Execute && c.Attempt == 1 && (l.Participant == "" || l.Participant == of) {
+				room--
+			}
+		}
+		if (l.Participant == "" || l.Participant == n.steps[i].Participant) && (!l.Begins || !begun) && room <= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // create makes a forward command, or the next edition of it.

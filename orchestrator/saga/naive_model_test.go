@@ -26,6 +26,7 @@ type naive struct {
 	now      time.Time // of this event
 	jitter   float64   // of this event
 	holds    []saga.Hold
+	limits   []saga.Limit
 	sent     []saga.Sent
 
 	deadline        time.Time // zero: none
@@ -54,6 +55,7 @@ type naiveStep struct {
 	f, b   naiveLeg
 	output json.RawMessage
 	why    saga.AttentionReason // of stuck
+	full   bool                 // held for a limit
 
 	byOperator      bool      // the effect was set by a person
 	disputed        bool      // and the participant said otherwise
@@ -112,7 +114,7 @@ func newNaive(def *saga.Definition) *naive {
 // step takes one event. A refused event changes nothing but the clock.
 func (n *naive) step(ev saga.Event) naiveAnswer {
 	n.commands = nil
-	n.now, n.jitter, n.holds, n.sent = ev.At, ev.Jitter, ev.Holds, ev.Sent
+	n.now, n.jitter, n.holds, n.limits, n.sent = ev.At, ev.Jitter, ev.Holds, ev.Limits, ev.Sent
 	answer := naiveTaken
 	switch body := ev.Body.(type) {
 	case saga.Started:
@@ -185,7 +187,7 @@ func (n *naive) move(i int, to saga.StepStatus) {
 	if sending[s.status] == 0 || sending[s.status] != sending[to] {
 		n.clearStep(i)
 	}
-	s.status, s.why = to, ""
+	s.status, s.why, s.full = to, "", false
 }
 
 func (n *naive) stick(i int, why saga.AttentionReason) {

@@ -78,6 +78,11 @@ func (n *naive) deadlineHeld() bool {
 	return false
 }
 
+// anyFull: rule 10, "the deadline stands still while a step waits for a limit".
+func (n *naive) anyFull() bool {
+	return !n.aborting && slices.ContainsFunc(n.steps, func(s naiveStep) bool { return s.status == saga.Held && s.full })
+}
+
 // spared: rule 10, "no attempt that was out under a hold on its participant is a step's last".
 func (n *naive) spared(i int) bool {
 	return slices.ContainsFunc(n.holds, func(h saga.Hold) bool {
@@ -101,7 +106,7 @@ func (n *naive) shift() {
 					waits = append(waits, n.steps[i].Participant)
 				}
 			}
-			n.deadline = n.deadline.Add(n.stood(n.status == saga.Suspended && !n.passed(), waits...))
+			n.deadline = n.deadline.Add(n.stood(n.status == saga.Suspended && !n.passed() || n.anyFull(), waits...))
 		}
 		for i := range n.steps {
 			s := &n.steps[i]
@@ -129,7 +134,7 @@ func (n *naive) timers() []naiveTimer {
 	if n.ended() {
 		return nil
 	}
-	if !n.deadline.IsZero() && !n.deadlineDone && !n.heldAt("") && !n.deadlineHeld() && (n.status != saga.Suspended || n.passed()) {
+	if !n.deadline.IsZero() && !n.deadlineDone && !n.heldAt("") && !n.deadlineHeld() && (n.status != saga.Suspended || n.passed()) && !n.anyFull() {
 		due = append(due, naiveTimer{n.deadline, -1})
 	}
 	for i := range n.steps {

@@ -275,7 +275,7 @@ func hasAttentionOf(in saga.Instance, step string) bool {
 	return false
 }
 
-// heal ends every hold, publishes all, and has participants that answer and an operator who resolves what is left to him. The
+// heal ends every hold and limit, publishes all, and has participants that answer and an operator who resolves what is left to him. The
 // saga must end: L1.
 func (p *probing) heal() {
 	for i := range p.holds {
@@ -283,6 +283,7 @@ func (p *probing) heal() {
 			p.holds[i].To = p.at
 		}
 	}
+	p.limits = nil
 	p.publish()
 	if p.in.Pause != nil {
 		p.feed(saga.Acted{Action: saga.ActionResume, Reason: "healed", By: "ann"})

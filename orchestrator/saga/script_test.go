@@ -27,6 +27,7 @@ import (
 //	act ACTION [STEP] [output=] [payload=]    an operator's wish; of rebind: version=
 //	publish-refused STEP VERB [maybe-sent]    by the broker, for good
 //	hold [PARTICIPANT]    release [PARTICIPANT] [tried=30s]
+//	limit [PARTICIPANT | sagas]... room=N     the limits from now on, each with as much room; none: none
 //	outbox STEP VERB unpublished|acked|queued what is known of the newest attempt from now on
 func TestDecide_Scripts(t *testing.T) {
 	t.Parallel()
@@ -51,6 +52,7 @@ type script struct {
 	events int
 	facts  []saga.Fact
 	holds  []saga.Hold
+	limits []saga.Limit
 	sent   map[legKey]saga.Sent
 
 	targets map[int]*saga.Definition // by version
@@ -84,6 +86,18 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 					s.holds[i].TriedUntil = s.at.Add(duration(t, v))
 				}
 			}
+		}
+	case "limit":
+		s.limits = nil
+		for _, a := range args {
+			room := 0
+			_, err := fmt.Sscan(options["room"]+" ", &room)
+			require.NoError(t, err)
+			l := saga.Limit{What: "commands of participant " + a, Figure: "10 of 10", Room: room, Participant: a}
+			if a == "sagas" {
+				l.What, l.Participant, l.Begins = "sagas of scenario", "", true
+			}
+			s.limits = append(s.limits, l)
 		}
 	case "outbox":
 		s.outbox(t, args)
@@ -341,6 +355,7 @@ func (s *script) judge(t *testing.T, body saga.Body) (saga.Decision, error) {
 	s.events++
 	ev := saga.Event{ID: fmt.Sprintf("e%d", s.events), Body: body, Env: saga.Env{At: s.at, Jitter: 0.5}}
 	ev.Holds = append(ev.Holds, s.holds...)
+	ev.Limits = append(ev.Limits, s.limits...)
 	for i := range s.def.Steps {
 		for _, verb := range []saga.Verb{saga.Execute, saga.Compensate} {
 			if known, ok := s.sent[legKey{s.def.Steps[i].Name, verb}]; ok {

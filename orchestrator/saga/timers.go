@@ -53,8 +53,10 @@ func (m *machine) deadlineDue() bool {
 }
 
 // deadlineRuns reports whether nothing stops the deadline but a hold: before the pivot it stands still while the saga is
-// suspended (design rule 11).
-func (m *machine) deadlineRuns() bool { return m.next.Status != Suspended || m.passed() }
+// suspended (design rule 11), and always while a step waits for a limit (design rule 10).
+func (m *machine) deadlineRuns() bool {
+	return (m.next.Status != Suspended || m.passed()) && m.limitedSince().IsZero()
+}
 
 // oldHolds raises attention for a hold that lasts (design rule 10).
 func (m *machine) oldHolds() {
@@ -65,6 +67,9 @@ func (m *machine) oldHolds() {
 		}
 		m.raise(AttentionHeld, "", "held since "+h.From.UTC().Format(time.RFC3339))
 		return
+	}
+	if since := m.limitedSince(); !since.IsZero() && !m.env.At.Before(since.Add(HeldAfter)) {
+		m.raise(AttentionHeld, "", "waits for a limit since "+since.UTC().Format(time.RFC3339))
 	}
 }
 
@@ -286,6 +291,12 @@ func (m *machine) wakeAt() time.Time {
 			continue
 		}
 		earliest(m.stepWake(i))
+	}
+	if since := m.limitedSince(); !since.IsZero() {
+		if !in.HasAttention(AttentionHeld, "") {
+			earliest(since.Add(HeldAfter))
+		}
+		earliest(m.env.At.Add(lookAgain(m.env.At.Sub(since))))
 	}
 	if m.holding() == nil && !in.DeadlinePassed && m.deadlineRuns() && !m.waitsForParticipant() {
 		earliest(in.Deadline)

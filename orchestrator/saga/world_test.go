@@ -20,6 +20,7 @@ type world struct {
 	sent   []saga.Command // all that was ever sent
 	said   []saga.Replied // all that was ever answered
 	holds  []saga.Hold    // all that ever were
+	limits []saga.Limit   // those in force
 	outbox map[legKey]outboxState
 	gone   map[attemptKey]bool // refused by the broker
 	wakeAt time.Time
@@ -73,6 +74,7 @@ func (w *world) event(body saga.Body) saga.Event {
 	}
 	ev.At, ev.Jitter = w.at, float64(w.pick(4, "jitter"))/4
 	ev.Holds = append(ev.Holds, w.holds...)
+	ev.Limits = append(ev.Limits, w.limits...)
 	for i, s := range w.in.Steps {
 		for _, verb := range []saga.Verb{saga.Execute, saga.Compensate} {
 			leg := s.Forward
@@ -119,7 +121,11 @@ func (w *world) next() saga.Body {
 	case 15:
 		return w.refusedByBroker()
 	case 16:
-		w.hold()
+		if oneIn(w, 3, "a limit") {
+			w.limit()
+		} else {
+			w.hold()
+		}
 	case 17:
 		w.publish()
 	}
@@ -239,6 +245,16 @@ func (w *world) hold() {
 	w.publish()
 	scope := []string{"", "p0", "p1", "p2"}[w.pick(4, "scope")]
 	w.holds = append(w.holds, saga.Hold{Participant: scope, From: w.at, Reason: "maintenance"})
+}
+
+// limit sets or lifts some.
+func (w *world) limit() {
+	w.limits = nil
+	for range w.pick(3, "limits") {
+		l := saga.Limit{Participant: []string{"", "p0", "p1", "p2"}[w.pick(4, "scope")], Room: w.pick(3, "room"), What: "commands", Figure: "all"}
+		l.Begins = l.Participant == "" && oneIn(w, 2, "begins")
+		w.limits = append(w.limits, l)
+	}
 }
 
 // publish gets everything out of the outbox.

@@ -78,6 +78,7 @@ const (
 	FaultHoldLong         Fault = "hold of 16 minutes"          // so that attention is raised
 	FaultHoldRate         Fault = "hold released at a rate"     // sagas are let go over up to 40 s
 	FaultHoldTries        Fault = "hold that tries"             // one on a participant is a breaker, which may open again
+	FaultLimit            Fault = "limit"                       // operators bound a definition or a participant for up to 2 minutes
 	FaultRedrive          Fault = "redrive"                     // operators redrive or discard what is in quarantine
 )
 
@@ -131,6 +132,7 @@ var kinds = []struct {
 	{FaultHoldLong, 0.1},
 	{FaultHoldRate, 0.5},
 	{FaultHoldTries, 0.5},
+	{FaultLimit, 0.3},
 	{FaultRedrive, 0.5},
 	{FaultKillAll, 0.02},
 	{FaultFreeze, 0.05},

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"time"
 
 	"github.com/skaldhq/skald/orchestrator"
 	"github.com/skaldhq/skald/orchestrator/saga"
@@ -18,6 +19,8 @@ type oracle struct {
 	applied   map[string]int
 	keys      map[businessKey]*keyHolders
 	holds     []holdPlan
+	limits    []limitPlan
+	exempt    []time.Time      // when what waits for no limit came, by the world's time
 	deeds     map[string]*deed // by request id
 	audited   map[string]bool  // request ids
 	corrected map[stepKey]bool // an operator gave a payload
@@ -82,6 +85,7 @@ func (o *oracle) committed(b orchestrator.Batch) {
 			o.begun(o.tracks[wr.Next.ID])
 		}
 	}
+	o.withinLimits()
 	for i := range b.Outbox {
 		if r := &b.Outbox[i]; r.Kind == orchestrator.RecordCommand {
 			o.promise(r)

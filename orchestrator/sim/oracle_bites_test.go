@@ -134,7 +134,8 @@ func TestOracle_Bites(t *testing.T) {
 			s.o.held(orchestrator.Hold{Tenant: "default", Scope: orchestrator.HoldParticipant, Name: "alpha"})
 			s.tell(started("one"))
 		}},
-		"HeldByNothing": {"rule 10", func(s *story) { s.tell(saga.Fact{Type: saga.StepHeld, Step: "one"}) }},
+		"LimitedByNothing": {"rule 10", func(s *story) { s.tell(saga.Fact{Type: saga.StepHeld, Step: "one", Code: saga.CodeLimit}) }},
+		"HeldByNothing":    {"rule 10", func(s *story) { s.tell(saga.Fact{Type: saga.StepHeld, Step: "one"}) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -194,6 +195,43 @@ func TestOracle_EffectsAndCertificates(t *testing.T) {
 			}
 			got, why := s.o.ended(s.t)
 			require.Equal(t, c.want, got, why)
+		})
+	}
+}
+
+// TestOracle_BitesBeyondALimit: more than twice a limit is seen, once every replica must know of it, and not before.
+func TestOracle_BitesBeyondALimit(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		limit orchestrator.Limit
+		after time.Duration
+		want  bool
+	}{
+		"Commands": {orchestrator.Limit{Scope: orchestrator.HoldParticipant, Name: "alpha", Commands: 1}, limitKnown, true},
+		"Sagas":    {orchestrator.Limit{Scope: orchestrator.HoldSagaType, Sagas: 1}, limitKnown, true},
+		"JustSet":  {orchestrator.Limit{Scope: orchestrator.HoldParticipant, Name: "alpha", Commands: 1}, 0, false},
+		"Others":   {orchestrator.Limit{Scope: orchestrator.HoldParticipant, Name: "omega", Commands: 1}, limitKnown, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStory(t)
+			o, w := s.o, s.o.w
+			c.limit.Tenant = s.t.tenant
+			if c.limit.Scope == orchestrator.HoldSagaType {
+				c.limit.Name = s.t.def.Name
+			}
+			o.bounded(c.limit)
+			w.now = w.now.Add(c.after)
+			for range 2*1 + 2*len(w.replicas) + 1 {
+				another := *s.t
+				another.in = saga.Instance{Status: saga.Running, Steps: make([]saga.StepState, len(s.t.def.Steps))}
+				another.in.Steps[0].Status = saga.InFlight
+				another.steps = make([]stepTrack, len(s.t.def.Steps))
+				another.steps[0].began = w.now
+				o.ordered = append(o.ordered, &another)
+			}
+			o.withinLimits()
+			require.Equal(t, c.want, w.failed != nil)
 		})
 	}
 }

@@ -16,8 +16,10 @@ type stepTrack struct {
 	undone   bool // a compensation was created at some time
 	failed   bool // it failed to be undone
 	anomaly  bool
-	operator bool // a person settled it
-	late     bool // its effect became certain where none was expected
+	operator bool      // a person settled it
+	late     bool      // its effect became certain where none was expected
+	stuck    bool      // its newest first command, if it was sent at all, was sent for a person
+	began    time.Time // when its first command came, by the world's time
 	legs     [2]legTrack
 }
 
@@ -139,6 +141,10 @@ func (o *oracle) forward(t *track, f *saga.Fact, i int, s *stepTrack) {
 		}
 		o.nextEdition(t, f, l)
 		s.open = true
+		if s.began = o.w.now; f.Edition > 0 || s.stuck {
+			s.began = time.Time{}
+			o.exempt = append(o.exempt, o.w.now)
+		}
 	case saga.StepSent:
 		o.mayMove(t, f, i)
 		if t.aborting {
@@ -162,7 +168,7 @@ func (o *oracle) forward(t *track, f *saga.Fact, i int, s *stepTrack) {
 		s.settled, s.open = true, false
 		o.pass(t, i)
 	case saga.StepStuck:
-		s.open = false
+		s.open, s.stuck = false, true
 		if f.Reason == saga.AttentionBadOutput {
 			o.pass(t, i)
 		}
@@ -179,7 +185,9 @@ func (o *oracle) forward(t *track, f *saga.Fact, i int, s *stepTrack) {
 			o.breach("S8", t, f, "honest participants are said to contradict themselves")
 		}
 	case saga.StepHeld:
-		if o.holding(t, f.At, i, true) == "" {
+		if f.Code == saga.CodeLimit {
+			o.limited(t, f, i)
+		} else if o.holding(t, f.At, i, true) == "" {
 			o.breach("rule 10", t, f, "it is held, and nothing holds it")
 		}
 	default:
@@ -208,6 +216,7 @@ func (o *oracle) backward(t *track, f *saga.Fact, i int, s *stepTrack) {
 			o.lastFirst(t, f, i)
 		}
 		o.nextEdition(t, f, l)
+		o.exempt = append(o.exempt, o.w.now)
 		s.undoing, s.undone, s.failed = true, true, false
 	case saga.UndoSent:
 		o.mayMove(t, f, i)

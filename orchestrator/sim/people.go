@@ -116,6 +116,7 @@ func (p *people) script() {
 		}
 	}
 	p.planHolds()
+	p.planLimits()
 	p.planRedrives()
 	p.w.oracle.watch()
 }

@@ -46,7 +46,7 @@ func (r *replica) start() {
 	r.clock = newClock(w, r)
 	store := &faultyStore{Store: w.database.store, w: w, r: r}
 	cfg := orchestrator.Config{
-		Store: store, Reader: store, Definitions: store, Broker: w.kafka.broker(r), Encoder: w.kafka.codec, Decoder: w.kafka.codec, Groups: &groupsReader{w.kafka, r},
+		Store: store, Reader: store, Definitions: store, Limits: store, Broker: w.kafka.broker(r), Encoder: w.kafka.codec, Decoder: w.kafka.codec, Groups: &groupsReader{w.kafka, r},
 		Logger: w.opt.Log.With("replica", r.name), BatchEvents: 1 + w.script.IntN(16),
 	}
 	w.crashes.tap(r, &cfg)

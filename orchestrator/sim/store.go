@@ -179,3 +179,23 @@ func (s *faultyStore) Definition(ctx context.Context, tenant, name string, versi
 	}
 	return s.Store.Definition(ctx, tenant, name, version)
 }
+
+// LookAtLimits implements orchestrator.Limits.
+func (s *faultyStore) LookAtLimits(ctx context.Context, replica string) (orchestrator.LimitLook, error) {
+	if err := s.call("store.limits"); err != nil {
+		return orchestrator.LimitLook{}, err
+	}
+	look, err := s.Store.LookAtLimits(ctx, replica)
+	if err != nil {
+		return look, err
+	}
+	return look, s.answer("store.limited")
+}
+
+// Limited implements orchestrator.Limits.
+func (s *faultyStore) Limited(ctx context.Context, tenant string, scope orchestrator.HoldScope, name string, after saga.ID, limit int) ([]saga.ID, error) {
+	if err := s.call("store.waiting"); err != nil {
+		return nil, err
+	}
+	return s.Store.Limited(ctx, tenant, scope, name, after, limit)
+}

@@ -19,6 +19,7 @@ type Store interface {
 	orchestrator.Definitions
 	orchestrator.Operations
 	orchestrator.Holds
+	orchestrator.Limits
 	orchestrator.AuditLog
 	auditing.Source
 
@@ -53,6 +54,9 @@ func cases() map[string]func(*suite) {
 		"Operations_LeaseRunsOut":                 operationsLeaseRunsOut,
 		"Operations_PauseResumeCancel":            operationsPauseResumeCancel,
 		"Operations_TakeTurns":                    operationsTakeTurns,
+		"Limits_AreKept":                          limitsAreKept,
+		"Limits_AreCounted":                       limitsAreCounted,
+		"Limits_AreShared":                        limitsAreShared,
 		"Begin_LoadsWhatWasCommitted":             beginLoadsWhatWasCommitted,
 		"Begin_MissingRow":                        beginMissingRow,
 		"Begin_BusyRowIsSkipped":                  beginBusyRowIsSkipped,

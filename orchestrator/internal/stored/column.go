@@ -28,9 +28,11 @@ func Causes(blocked []saga.BlockedOn) []string {
 	return slices.Compact(causes)
 }
 
-// Waits are whom a row says that its saga waits for: a cause and a participant, such as `reply payments`, each once. Causes that
-// are about nobody are left out; `unpublished` is kept as `reply`.
-func Waits(blocked []saga.BlockedOn) []string {
+// Waits are whom a row says that its saga waits for: a cause and a participant, such as `reply payments`, once for each step. Causes
+// that are about nobody are left out; `unpublished` is kept as `reply`. Limits are counted by them: `reply` and `backoff` name the
+// commands that are out (a back-off that is held is both), `limit` the steps that wait for one, and `unbegun` a saga of which no
+// command was created yet.
+func Waits(in *saga.Instance, blocked []saga.BlockedOn) []string {
 	waits := make([]string, 0, 2)
 	for _, b := range blocked {
 		if b.Participant == "" {
@@ -41,26 +43,47 @@ func Waits(blocked []saga.BlockedOn) []string {
 			c = saga.CauseReply
 		}
 		waits = append(waits, string(c)+" "+b.Participant)
+		if b.Out {
+			waits = append(waits, string(saga.CauseBackoff)+" "+b.Participant)
+		}
+		if b.Limit {
+			waits = append(waits, orchestrator.WaitsLimit+" "+b.Participant)
+		}
+	}
+	if len(blocked) > 0 && !in.Begun() {
+		waits = append(waits, orchestrator.WaitsUnbegun)
 	}
 	slices.Sort(waits)
-	return slices.Compact(waits)
+	return waits
 }
 
-// AddWaits counts one wait of n sagas.
-func AddWaits(by map[string]orchestrator.ParticipantStats, wait string, n int64) {
-	cause, participant, _ := strings.Cut(wait, " ")
-	p := by[participant]
-	switch saga.Cause(cause) {
-	case saga.CauseReply, saga.CauseUnpublished:
-		p.InFlight += n
-	case saga.CauseBackoff:
-		p.BackingOff += n
-	case saga.CauseHold:
-		p.Held += n
-	case saga.CauseAttention:
-		p.Stuck += n
+// AddWaits counts what n sagas wait for; one that waits for a participant twice in the same way counts once.
+func AddWaits(stats *orchestrator.Stats, waits []string, n int64) {
+	limited := false
+	for _, wait := range slices.Compact(slices.Clone(waits)) {
+		cause, participant, about := strings.Cut(wait, " ")
+		if !about {
+			continue
+		}
+		p := stats.ByParticipant[participant]
+		switch cause {
+		case string(saga.CauseReply), string(saga.CauseUnpublished):
+			p.InFlight += n
+		case string(saga.CauseBackoff):
+			p.BackingOff += n
+		case string(saga.CauseHold):
+			p.Held += n
+		case string(saga.CauseAttention):
+			p.Stuck += n
+		case orchestrator.WaitsLimit:
+			p.Limited += n
+			limited = true
+		}
+		stats.ByParticipant[participant] = p
 	}
-	by[participant] = p
+	if limited {
+		stats.Limited += n
+	}
 }
 
 // Attention lists the reasons of the saga's attention, each once.

@@ -60,17 +60,9 @@ func (b *Broker) Fetch(ctx context.Context) ([]orchestrator.Delivery, error) {
 // partition is taken away. Marks of an older assignment are ignored.
 func (b *Broker) Mark(deliveries []orchestrator.Delivery) { b.consumer.mark(deliveries) }
 
-// Ready waits until the producer is connected, or ctx ends.
+// Ready waits until the producers are connected, or ctx ends.
 func (b *Broker) Ready(ctx context.Context) error {
-	for {
-		_, err := b.publisher.main.connected(ctx)
-		if err == nil || errors.Is(err, ErrClosed) || ctx.Err() != nil {
-			return err
-		}
-		if err := b.publisher.main.pause(ctx); err != nil {
-			return err
-		}
-	}
+	return errors.Join(b.publisher.prompt.ready(ctx), b.publisher.main.ready(ctx))
 }
 
 // Assigned is how many partitions of the reply topic this member has at present.

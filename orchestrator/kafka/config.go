@@ -132,7 +132,12 @@ func (c *Config) client() *sarama.Config {
 	return conf
 }
 
-func (c *Config) producer() *sarama.Config {
+// gatherFor is how long the producer waits after a record for those that follow, before it sends them together. Without it sarama
+// sends the first record or two of a batch in a request of their own, and the rest in one or two more.
+const gatherFor = time.Millisecond
+
+// producer is the settings of one that gathers for a while; 0: that sends at once.
+func (c *Config) producer(gather time.Duration) *sarama.Config {
 	conf := c.client()
 	conf.Metadata.Full = false // of the topics in use, not of the whole cluster
 	conf.Producer.RequiredAcks = sarama.WaitForAll
@@ -142,6 +147,7 @@ func (c *Config) producer() *sarama.Config {
 	conf.Producer.MaxMessageBytes = c.MaxMessageBytes
 	conf.Producer.Partitioner = sarama.NewMurmur2Partitioner
 	conf.Producer.Compression = compression
+	conf.Producer.Flush.Frequency = gather
 	conf.Producer.Return.Successes = true
 	conf.Producer.Return.Errors = true
 	conf.Producer.Retry.Max = 10

@@ -81,7 +81,7 @@ func TestFetch_ZipBomb(t *testing.T) {
 	b.widen(t, topic)
 	cfg := b.cfg
 	cfg.setDefaults()
-	conf := cfg.producer()
+	conf := cfg.producer(0)
 	conf.Producer.MaxMessageBytes = 64 << 20
 	conf.Producer.Compression = sarama.CompressionGZIP
 	bomber, err := sarama.NewSyncProducer(cfg.Brokers, conf)

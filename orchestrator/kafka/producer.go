@@ -26,8 +26,8 @@ type producer struct {
 	progress atomic.Int64 // when the last result came, or the first record after none was in hand; UnixNano
 }
 
-func newProducer(cfg *Config) (*producer, error) {
-	client, err := sarama.NewClient(cfg.Brokers, cfg.producer())
+func newProducer(cfg *Config, gather time.Duration) (*producer, error) {
+	client, err := sarama.NewClient(cfg.Brokers, cfg.producer(gather))
 	if err != nil {
 		return nil, err
 	}

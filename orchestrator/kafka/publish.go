@@ -22,24 +22,43 @@ var (
 	ErrClosed = errors.New("broker connection closed")
 )
 
-// publisher answers what became of records. Records enter the producer in the order of calls, and a call's records in their
+// few is up to how many records are sent at once, without waiting for others: those of one transition. So a saga alone loses no
+// time, and a batch takes one request instead of three.
+const few = 3
+
+// publisher answers what became of records. Records enter a producer in the order of calls, and a call's records in their
 // order, so that first appearances keep their order per key and topic (S7).
 type publisher struct {
 	maxMessageBytes int
-	main            *sender
-	solo            *sender       // for what must be alone in its request; connects when first needed
-	soloTurn        chan struct{} // holds one token; who has it may use solo
+	main            *sender       // gathers
+	prompt          *sender       // for few records, and for what must be alone in its request
+	turn            chan struct{} // holds one token; who has it may use prompt
 }
 
 func newPublisher(cfg *Config) *publisher {
 	p := &publisher{
 		maxMessageBytes: cfg.MaxMessageBytes,
-		main:            newSender(cfg),
-		solo:            newSender(cfg),
-		soloTurn:        make(chan struct{}, 1),
+		main:            newSender(cfg, gatherFor),
+		prompt:          newSender(cfg, 0),
+		turn:            make(chan struct{}, 1),
 	}
-	p.soloTurn <- struct{}{}
+	p.turn <- struct{}{}
 	return p
+}
+
+// send hands messages to one of the two producers. What one of them has in hand must not be overtaken by the other: it goes on with
+// what follows until it is done.
+func (p *publisher) send(ctx context.Context, messages []*sarama.ProducerMessage) []orchestrator.Published {
+	if !p.prompt.busy() && (len(messages) > few || p.main.busy()) {
+		return p.main.send(ctx, messages)
+	}
+	select {
+	case <-p.turn:
+	case <-ctx.Done():
+		return newBatch(len(messages)).end(ctx.Err())
+	}
+	defer func() { p.turn <- struct{}{} }()
+	return p.prompt.send(ctx, messages)
 }
 
 func (p *publisher) publish(ctx context.Context, records []orchestrator.Record) []orchestrator.Published {
@@ -58,7 +77,7 @@ func (p *publisher) publish(ctx context.Context, records []orchestrator.Record) 
 		messages = append(messages, msg)
 		places = append(places, i)
 	}
-	for i, result := range p.main.send(ctx, messages) {
+	for i, result := range p.send(ctx, messages) {
 		at := places[i]
 		if result.Outcome == orchestrator.PublishUnknown && forGood(result.Err) {
 			result = p.alone(ctx, &records[at])
@@ -72,12 +91,12 @@ func (p *publisher) publish(ctx context.Context, records []orchestrator.Record) 
 // request, and so says nothing of this one until it was the only one. Nothing of such a request was stored.
 func (p *publisher) alone(ctx context.Context, record *orchestrator.Record) orchestrator.Published {
 	select {
-	case <-p.soloTurn:
+	case <-p.turn:
 	case <-ctx.Done():
 		return unknown(ctx.Err())
 	}
-	defer func() { p.soloTurn <- struct{}{} }()
-	result := p.solo.send(ctx, []*sarama.ProducerMessage{message(record)})[0]
+	defer func() { p.turn <- struct{}{} }()
+	result := p.prompt.send(ctx, []*sarama.ProducerMessage{message(record)})[0]
 	if result.Outcome == orchestrator.PublishUnknown && forGood(result.Err) {
 		result.Outcome = orchestrator.PublishRefused
 	}
@@ -86,7 +105,7 @@ func (p *publisher) alone(ctx context.Context, record *orchestrator.Record) orch
 
 // close flushes what is in hand, as long as ctx allows.
 func (p *publisher) close(ctx context.Context) error {
-	return errors.Join(p.main.close(ctx), p.solo.close(ctx))
+	return errors.Join(p.main.close(ctx), p.prompt.close(ctx))
 }
 
 // forGood reports whether an error refuses the content itself. Everything else may pass: a missing topic is made, an

@@ -94,7 +94,7 @@ func TestSend_ReplacesAProducerThatGivesNoResult(t *testing.T) {
 	deaf := &deafProducer{
 		input: make(chan *sarama.ProducerMessage, 1), successes: make(chan *sarama.ProducerMessage), errors: make(chan *sarama.ProducerError),
 	}
-	s := newSender(&cfg)
+	s := newSender(&cfg, 0)
 	opened := 0
 	good := s.open
 	s.open = func() (*producer, error) {
@@ -127,7 +127,7 @@ func TestSend_DropsResultsThatComeLate(t *testing.T) {
 		input: make(chan *sarama.ProducerMessage, 10), successes: make(chan *sarama.ProducerMessage), errors: make(chan *sarama.ProducerError),
 	}
 	p := startProducer(closedClient{}, slow, 2)
-	s := newSender(&cfg)
+	s := newSender(&cfg, 0)
 	s.open = func() (*producer, error) { return p, nil }
 	ctx, cancel := context.WithCancel(context.Background())
 	record := orchestrator.Record{Topic: "x", Value: []byte("1")}

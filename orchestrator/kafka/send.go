@@ -36,9 +36,9 @@ type dial struct {
 	err      error
 }
 
-func newSender(cfg *Config) *sender {
+func newSender(cfg *Config, gather time.Duration) *sender {
 	s := &sender{cfg: cfg, feed: make(chan struct{}, 1), closed: make(chan struct{})}
-	s.open = func() (*producer, error) { return newProducer(cfg) }
+	s.open = func() (*producer, error) { return newProducer(cfg, gather) }
 	s.feed <- struct{}{}
 	return s
 }
@@ -228,6 +228,26 @@ func (s *sender) close(ctx context.Context) error {
 		err = errors.Join(err, fmt.Errorf("close the producer: %w", ctx.Err()))
 	}
 	return err
+}
+
+// busy reports whether messages are in hand that are not answered.
+func (s *sender) busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current != nil && s.current.pending.Load() > 0
+}
+
+// ready waits until it is connected, or ctx ends.
+func (s *sender) ready(ctx context.Context) error {
+	for {
+		_, err := s.connected(ctx)
+		if err == nil || errors.Is(err, ErrClosed) || ctx.Err() != nil {
+			return err
+		}
+		if err := s.pause(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 // pause waits until a next try to connect is due.

@@ -51,7 +51,7 @@ func setup(t testing.TB, brokers ...string) *testBundle {
 	require.NoError(t, err)
 	cfg := b.cfg
 	cfg.setDefaults()
-	conf := cfg.producer()
+	conf := cfg.producer(0)
 	conf.Producer.MaxMessageBytes = 64 << 20
 	b.raw, err = sarama.NewSyncProducer(brokers, conf)
 	require.NoError(t, err)

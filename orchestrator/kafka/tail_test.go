@@ -32,7 +32,7 @@ func (b *testBundle) event(t *testing.T, partition int32, texts ...string) {
 	t.Helper()
 	cfg := b.cfg
 	cfg.setDefaults()
-	conf := cfg.producer()
+	conf := cfg.producer(0)
 	conf.Producer.Partitioner = sarama.NewManualPartitioner
 	client, err := sarama.NewClient(cfg.Brokers, conf)
 	require.NoError(t, err)

@@ -21,6 +21,11 @@ const (
 	// maxDecompressed bounds what a compressed batch may unpack to, in bytes.
 	maxDecompressed = 16 << 20
 	maxMessageBytes = 1 << 20
+
+	// gatherFor is how long a reply waits for others while more than few commands are in hand. Under load a request to the
+	// broker for each reply costs more, on all sides, than handling the command.
+	gatherFor = time.Millisecond
+	few       = 2
 )
 
 // The limit is a variable of sarama's, which every consumer of the process reads without a lock: it is set before any
@@ -74,8 +79,10 @@ func (c *Config) client() *sarama.Config {
 	return s
 }
 
-func (c *Config) producer() (*sarama.Config, error) {
+// producer is the settings of one that gathers replies for a while before it sends them together; 0: that sends at once.
+func (c *Config) producer(gather time.Duration) (*sarama.Config, error) {
 	s := c.client()
+	s.Producer.Flush.Frequency = gather
 	s.Net.MaxOpenRequests = 1 // more would let a retry overtake
 	s.Producer.RequiredAcks = sarama.WaitForAll
 	s.Producer.Idempotent = true

@@ -133,11 +133,13 @@ func (h *handler) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama
 				return nil
 			}
 			open.Add(1)
+			h.transport.inHand.Add(1)
 			h.take(participants.Delivery{
 				Context: ctx,
 				Record:  record(m),
 				Finish: func(err error) {
 					defer open.Done()
+					h.transport.inHand.Add(-1)
 					if err == nil {
 						marks.finish(m.Offset, func(next int64) { session.MarkOffset(m.Topic, m.Partition, next, "") })
 						return

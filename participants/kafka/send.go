@@ -49,7 +49,11 @@ func (t *Transport) send(s *sending) {
 		s.done(ErrClosed)
 		return
 	}
-	t.producer.Input() <- message
+	p := t.prompt
+	if t.inHand.Load() > few {
+		p = t.gathering
+	}
+	p.async.Input() <- message
 }
 
 // sent takes the producer's verdict.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/skaldhq/skald/api/client"
@@ -56,6 +57,7 @@ func startEngineOn(ctx context.Context, s *settings, p programs, sv *servers, ds
 	}()
 	e.env = []string{
 		"SKALD_DATABASE_URL=" + dsn, "SKALD_KAFKA_BROKERS=" + sv.kafka, "SKALD_LOG_LEVEL=warn",
+		"SKALD_TOPICS_PARTITIONS=" + strconv.Itoa(floorPartitions),
 		"SKALD_TOPICS_PREFIX=" + e.topics.Prefix, "SKALD_KAFKA_GROUP=" + e.topics.Prefix + "skald",
 	}
 	for _, args := range [][]string{{"migrate", "up"}, {"topics", "ensure"}} {

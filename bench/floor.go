@@ -19,10 +19,11 @@ const openFloorInFlight = 1_000_000
 // floorMargin is how much longer the floor measures than it is looked at, so that it is still there at the end.
 const floorMargin = 500 * time.Millisecond
 
-// The floor's topics.
+// The floor's topics, and how many partitions each has. The engine's get as many: each one costs with every request, on all sides.
 const (
-	floorCommands = "limit-c"
-	floorReplies  = "limit-r"
+	floorCommands   = "limit-c"
+	floorReplies    = "limit-r"
+	floorPartitions = 6
 )
 
 // floor is the running floor: participants and orchestrator, each in a process of its own.

@@ -93,6 +93,10 @@ explore: ## walk through every state of the small worlds, some minutes (ARGS="-w
 chaos: ## run the chaos suite on real processes (ARGS as for go test)
 	$(GOTEST) -count=1 -timeout 60m $(ARGS) ./test/chaos/...
 
+.PHONY: bulk
+bulk: ## retry 10,000 stuck sagas in one operation while a replica is killed (the ordinary tests do it with 500)
+	SKALD_TEST_OPERATION_SAGAS=10000 $(GOTEST) -count=1 -v -timeout 20m $(ARGS) -run 'TestBulkRetry|TestPostgres_OperationWhoseReplicaDies' ./test/chaos ./orchestrator
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME each, one on each core
 	@$(GO) list ./... | while read -r pkg; do \

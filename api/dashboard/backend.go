@@ -6,12 +6,14 @@ import (
 	"net/http"
 
 	"github.com/skaldhq/skald/api/client"
+	"github.com/skaldhq/skald/api/dashboard/sagapage"
 )
 
 // Backend is what the pages ask. It is the REST API's own handlers without HTTP: the same reader and engine, the same permissions,
 // the same masking of payloads, for whoever the request's context says is asking. Errors are *client.Error, as the API would answer.
 type Backend interface {
 	SagaBackend
+	sagapage.Source
 	DefinitionBackend
 	OperateBackend
 	OperationBackend

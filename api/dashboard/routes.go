@@ -38,6 +38,8 @@ func (d *Dashboard) Routes() []Route {
 		get("/search", permitRead, ui.Sagas, d.search),
 		get("/sagas", permitRead, ui.Sagas, d.sagas),
 		get("/sagas/{id}", permitRead, ui.Sagas, d.saga),
+		{http.MethodGet, "/sagas/{id}/act/{action}", permitOperate, d.handle(ui.Sagas, d.actForm)},
+		{http.MethodPost, "/sagas/{id}/act/{action}", permitOperate, d.handle(ui.Sagas, limitForm(d.act))},
 		get("/participants", permitRead, ui.Participants, d.participants),
 		get("/audit", permitAudit, ui.Audit, d.audit),
 	}

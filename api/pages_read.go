@@ -33,22 +33,6 @@ func (p pageBackend) Saga(ctx context.Context, id string) (client.Saga, error) {
 	return ask[client.Saga](ctx, PermitRead, &sagaInput{SagaPath: path}, p.api.saga)
 }
 
-func (p pageBackend) History(ctx context.Context, id, cursor string, limit int) (client.History, error) {
-	path, err := sagaPath(id)
-	if err != nil {
-		return client.History{}, clientError(ctx, err)
-	}
-	return ask[client.History](ctx, PermitRead, &historyInput{SagaPath: path, Cursor: cursor, Limit: limit}, p.api.history)
-}
-
-func (p pageBackend) Graph(ctx context.Context, id string) (client.Graph, error) {
-	path, err := sagaPath(id)
-	if err != nil {
-		return client.Graph{}, clientError(ctx, err)
-	}
-	return ask[client.Graph](ctx, PermitRead, &graphInput{path}, p.api.graph)
-}
-
 func (p pageBackend) Plan(ctx context.Context, name string, version int) (client.Graph, error) {
 	return ask[client.Graph](ctx, PermitRead, versionPath(name, version), p.api.plan)
 }

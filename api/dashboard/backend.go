@@ -36,8 +36,6 @@ type Viewer struct {
 type SagaBackend interface {
 	Sagas(ctx context.Context, filter client.SagaFilter) (client.SagaList, error)
 	Saga(ctx context.Context, id string) (client.Saga, error)
-	History(ctx context.Context, id, cursor string, limit int) (client.History, error)
-	Graph(ctx context.Context, id string) (client.Graph, error)
 	// Start starts a saga; the key makes sending the form twice harmless.
 	Start(ctx context.Context, req client.StartRequest, idempotencyKey string) (id string, err error)
 	Rehearse(ctx context.Context, id string, action client.Action, req client.ActRequest) (client.Preview, error)

@@ -38,8 +38,8 @@ type chart struct {
 	top   float64
 }
 
-func newChart(now time.Time, lines []line) *chart {
-	c := &chart{lines: lines, from: now.Add(-time.Hour), to: now}
+func newChart(now time.Time, samples []sample, lines []line) *chart {
+	c := &chart{lines: lines, from: now.Add(-spanOf(now, samples)), to: now}
 	for _, l := range lines {
 		for _, p := range l.points {
 			c.top = max(c.top, p.v)
@@ -47,6 +47,21 @@ func newChart(now time.Time, lines []line) *chart {
 	}
 	c.top = nice(c.top)
 	return c
+}
+
+// spanOf is how long a time the samples fill: whole minutes, at least 4 and at most 60.
+func spanOf(now time.Time, samples []sample) time.Duration {
+	if len(samples) == 0 {
+		return time.Hour
+	}
+	minutes := math.Ceil(now.Sub(samples[0].at).Minutes()/4) * 4
+	return time.Duration(min(max(minutes, 4), 60)) * time.Minute
+}
+
+// axis is what stands below the chart, from left to right.
+func (c *chart) axis() []string {
+	minutes := int(c.to.Sub(c.from).Minutes())
+	return []string{itoa(minutes) + " min ago", itoa(minutes*3/4) + " min", itoa(minutes/2) + " min", itoa(minutes/4) + " min", "now"}
 }
 
 // nice is the round number above v that an axis ends at; at least 4, so that a single saga is no mountain.

@@ -30,6 +30,9 @@ func (d *Dashboard) Routes() []Route {
 	get := func(pattern, permission string, section ui.Section, page func(http.ResponseWriter, *http.Request) error) Route {
 		return Route{http.MethodGet, pattern, permission, d.handle(section, page)}
 	}
+	post := func(pattern, permission string, section ui.Section, page func(http.ResponseWriter, *http.Request) error) Route {
+		return Route{http.MethodPost, pattern, permission, d.handle(section, limitForm(page))}
+	}
 	return []Route{
 		{http.MethodGet, assets.Prefix + "*", "", d.assets},
 		{http.MethodGet, "/live", permitRead, http.HandlerFunc(d.live)},
@@ -40,7 +43,24 @@ func (d *Dashboard) Routes() []Route {
 		get("/sagas/{id}", permitRead, ui.Sagas, d.saga),
 		{http.MethodGet, "/sagas/{id}/act/{action}", permitOperate, d.handle(ui.Sagas, d.actForm)},
 		{http.MethodPost, "/sagas/{id}/act/{action}", permitOperate, d.handle(ui.Sagas, limitForm(d.act))},
+		get("/definitions", permitRead, ui.Definitions, d.definitions),
+		get("/definitions/{name}/diff", permitRead, ui.Definitions, d.diff),
+		get("/definitions/{name}/{version}", permitRead, ui.Definitions, d.definition),
+		get("/definitions/{name}/{version}/start", permitStart, ui.Definitions, d.startForm),
+		post("/definitions/{name}/{version}/start", permitStart, ui.Definitions, d.start),
+		post("/definitions/{name}/{version}/{change}", permitDeploy, ui.Definitions, d.setDefinition),
 		get("/participants", permitRead, ui.Participants, d.participants),
+		get("/quarantine", permitRead, ui.Quarantine, d.quarantine),
+		get("/quarantine/{id}", permitRead, ui.Quarantine, d.quarantined),
+		post("/quarantine/{id}/{action}", permitOperate, ui.Quarantine, d.handleQuarantined),
+		get("/operations", permitRead, ui.Operations, d.operations),
+		get("/operations/new", permitBulk, ui.Operations, d.operationForm),
+		post("/operations/new", permitBulk, ui.Operations, d.startOperation),
+		get("/operations/{id}", permitRead, ui.Operations, d.operation),
+		post("/operations/{id}/{change}", permitBulk, ui.Operations, d.changeOperation),
+		get("/holds", permitRead, ui.Holds, d.holds),
+		post("/holds", permitOperate, ui.Holds, d.putHold),
+		post("/holds/{id}/end", permitOperate, ui.Holds, d.endHold),
 		get("/audit", permitAudit, ui.Audit, d.audit),
 	}
 }

@@ -122,7 +122,7 @@ func (v *sagaList) count() string {
 func waits(s *client.Saga) (mark ui.Mark, more string) {
 	if len(s.Attention) > 0 {
 		at := s.Attention[0]
-		return ui.Mark{Icon: "alarm", Word: reasonWord(at.Reason), Tone: ui.Bad}, at.Step
+		return ui.AttentionMark(at.Reason), at.Step
 	}
 	if s.Paused {
 		return ui.Mark{Icon: "pause", Word: "paused", Tone: ui.Wait}, ""
@@ -135,10 +135,10 @@ func waits(s *client.Saga) (mark ui.Mark, more string) {
 		}
 		return ui.CauseMark(b.Cause), strings.TrimPrefix(more, " · ")
 	}
-	if s.Certificate != nil {
+	if s.Certificate != nil && s.Certificate.Verdict == "residue" {
 		return ui.VerdictMark(s.Certificate.Verdict), abortWord(s.Abort)
 	}
-	return ui.Mark{}, ""
+	return ui.Mark{}, abortWord(s.Abort)
 }
 
 func abortWord(a *client.Abort) string {
@@ -155,18 +155,6 @@ func abortWord(a *client.Abort) string {
 		word += " (" + a.Code + ")"
 	}
 	return word
-}
-
-// trail is the marks of a saga's steps, one a step, for a glance at how far it is.
-func trail(s *client.Saga) string {
-	done := 0
-	for i := range s.Steps {
-		switch s.Steps[i].Status {
-		case "succeeded", "skipped", "undone", "waived":
-			done++
-		}
-	}
-	return itoa(done) + " of " + itoa(len(s.Steps)) + " steps settled"
 }
 
 func ended(s *client.Saga, now time.Time) time.Duration {

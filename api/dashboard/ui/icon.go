@@ -8,10 +8,8 @@ func iconPath(name string) string {
 	switch name {
 	case "forward":
 		return "M1.5 6h8.5M6.5 2.5 10 6 6.5 9.5"
-	case "back":
+	case "back", "undone":
 		return "M4.5 1.5 1.5 4.5l3 3M2 4.5h5a3 3 0 0 1 0 6H4.5"
-	case "undone":
-		return "M4.5 1 1.5 4l3 3M2 4h5.2a3 3 0 0 1 0 6M2.8 9.2l1.5 1.6 2.2-2.6"
 	case "check":
 		return "M1.8 6.5 4.8 9.5 10.2 2.8"
 	case "cross":

@@ -123,3 +123,27 @@ func CauseMark(cause string) Mark {
 	}
 	return Mark{"dot", cause, Idle, ""}
 }
+
+// AttentionMark is the mark of why a person should look at a saga.
+func AttentionMark(reason string) Mark {
+	words := map[string][2]string{
+		"exhausted":      {"keeps failing", "its attempts are used up; it is still tried, more slowly"},
+		"slow":           {"slow", "its participant has been at it for ten times as long as it should take"},
+		"deadline":       {"deadline passed", "nothing is undone for it where the saga stands"},
+		"bad_output":     {"bad output", "it took effect, and its output is not what the definition promises"},
+		"expression":     {"expression failed", "an expression of the definition failed on this saga's data"},
+		"rejected":       {"refused", "a step that may not be refused was refused"},
+		"unpublishable":  {"cannot be sent", "Kafka refused its command for good"},
+		"undo_failed":    {"undo refused", "its compensation was refused or could not be formed"},
+		"late_effect":    {"late effect", "it took effect after it had been given up"},
+		"reply.conflict": {"contradiction", "a participant contradicted itself or an operator"},
+		"barrier":        {"barrier broken", "a participant undid nothing where there was an effect"},
+		"held":           {"held for long", "a hold is older than 15 minutes"},
+		"history":        {"long history", "more than 10,000 facts"},
+		"invariant":      {"broken invariant", "only abandon is left"},
+	}
+	if w, ok := words[reason]; ok {
+		return Mark{"alarm", w[0], Bad, w[1]}
+	}
+	return Mark{"alarm", reason, Bad, ""}
+}

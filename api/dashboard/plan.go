@@ -1,0 +1,48 @@
+package dashboard
+
+import (
+	"fmt"
+
+	"github.com/skaldhq/skald/api/client"
+	"github.com/skaldhq/skald/api/dashboard/drawing"
+)
+
+// planView is a definition's path forward and the way back that it would take, in one picture.
+type planView struct {
+	wide, tall drawing.Picture
+	nodes      []client.Node
+}
+
+func newPlan(g *client.Graph) *planView {
+	index := make(map[string]int, len(g.Nodes))
+	graph := drawing.Graph{Nodes: len(g.Nodes), Back: make([]bool, len(g.Nodes)), Origin: -1}
+	for i := range g.Nodes {
+		index[g.Nodes[i].Step] = i
+		graph.Back[i] = g.Nodes[i].Compensation != ""
+	}
+	for _, e := range g.Edges {
+		graph.Edges = append(graph.Edges, drawing.Edge{From: index[e.From], To: index[e.To]})
+	}
+	return &planView{drawing.Wide(graph), drawing.Tall(graph), g.Nodes}
+}
+
+// words tell the picture to who cannot see it.
+func (p *planView) words() string {
+	text := "Forward:"
+	for i := range p.nodes {
+		text += " " + p.nodes[i].Step + ","
+	}
+	return text + " and back in reverse order, each step by its compensation."
+}
+
+func (p *planView) viewBox(pic *drawing.Picture) string {
+	return fmt.Sprintf("0 0 %d %d", pic.W, pic.H)
+}
+
+// cut shortens a text that has to fit a box of w units; the whole of it stands in the table below the picture.
+func cut(text string, w int) string {
+	if fits := (w - 24) / 8; len(text) > fits {
+		return text[:max(fits-1, 1)] + "…"
+	}
+	return text
+}

@@ -135,6 +135,9 @@ func whyBackoff(sg *client.Saga, b *client.BlockedOn, now time.Time) Reason {
 }
 
 func whyHold(sg *client.Saga, b *client.BlockedOn, now time.Time) Reason {
+	if b.Limited {
+		return whyLimit(sg, b, now)
+	}
 	r := Reason{What: b.Step + " is held."}
 	if b.Held != "" {
 		r.add("held", b.Held)
@@ -155,12 +158,27 @@ func whyHold(sg *client.Saga, b *client.BlockedOn, now time.Time) Reason {
 	return r
 }
 
+func whyLimit(sg *client.Saga, b *client.BlockedOn, now time.Time) Reason {
+	r := Reason{What: b.Step + " is held by a limit."}
+	if b.Held != "" {
+		r.add("held", b.Held)
+	}
+	if b.Message != "" {
+		r.add("figure", b.Message)
+	}
+	r.add("since", When(b.Since, now))
+	r.add("next", "it goes on when there is room, the oldest first; the deadline stands still until then")
+	r.Can = []Option{{Command: "skald limit list"}, {Command: "skald limit set ..."}}
+	r.can(client.ActionCancel, "", "")
+	return r
+}
+
 func whyAttention(sg *client.Saga, b *client.BlockedOn, now time.Time) Reason {
 	name := b.Step
 	if name == "" {
 		name = "the saga"
 	}
-	r := Reason{What: fmt.Sprintf("%s waits for a person: %s.", name, Words(b.Reason))}
+	r := Reason{What: needsPerson(b.Reason, name)}
 	if b.Message != "" {
 		r.add("error", b.Message)
 	}
@@ -184,6 +202,26 @@ func whyAttention(sg *client.Saga, b *client.BlockedOn, now time.Time) Reason {
 		r.can(client.ActionCancel, "", "")
 	}
 	return r
+}
+
+// needsPerson says what a person is needed for.
+func needsPerson(reason, name string) string {
+	what := Words(reason)
+	switch reason {
+	case "undo_failed":
+		what = "it could not be undone"
+	case "rejected":
+		what = "it was refused where that cannot be undone any more"
+	case "bad_output":
+		what = "it succeeded with an output that does not fit"
+	case "expression":
+		what = "it cannot be sent, because an expression failed"
+	case "unpublishable":
+		what = "Kafka refuses its command for good"
+	case "invariant":
+		what = "an invariant broke"
+	}
+	return name + " waits for a person: " + what + "."
 }
 
 // Acknowledges is the action that clears attention which only a person can clear; nil where it clears by itself.

@@ -136,7 +136,13 @@ func (f *formView) later(next *client.Saga, sent map[string]bool) []string {
 	for i := len(next.Steps) - 1; i >= 0; i-- {
 		st := &next.Steps[i]
 		undo := f.look.Graph.Nodes[i].Compensation
-		if undo != "" && !sent[st.Name] && (st.Status == "succeeded" || st.Status == "unknown") && (st.Effect == "certain" || st.Effect == "possible") {
+		if undo == "" || sent[st.Name] || st.Effect != "certain" && st.Effect != "possible" {
+			continue
+		}
+		switch st.Status {
+		case "in_flight":
+			out = append(out, fmt.Sprintf("%s (%s, by %s), unless it is refused", st.Name, undo, st.Participant))
+		case "succeeded", "unknown":
 			out = append(out, fmt.Sprintf("%s (%s, by %s)", st.Name, undo, st.Participant))
 		}
 	}

@@ -244,6 +244,8 @@ func toUndo(sg *client.Saga) []string {
 		switch st.Status {
 		case "undoing", "undo_backing_off", "undo_failed":
 			out = append(out, st.Name)
+		case "in_flight":
+			out = append(out, st.Name+" (unless it is refused)")
 		case "succeeded", "unknown":
 			if st.Effect == "certain" || st.Effect == "possible" {
 				out = append(out, st.Name)
@@ -281,11 +283,17 @@ func attentionText(reason, step string) string {
 	case "barrier":
 		return about + ": its participant said that there was nothing to undo, and then that it had done it. Its barrier is broken."
 	case "slow":
-		return about + " has been at it for long."
+		return about + " takes long: its participant says that it is at it."
+	case "exhausted":
+		return about + " has used up its attempts, and is still tried."
+	case "deadline":
+		return "The deadline has passed."
 	case "held":
 		return about + " has been held for more than 15 minutes."
 	case "undo_failed":
 		return about + " could not be undone."
+	case "history":
+		return "Its history has more than 10,000 facts."
 	}
 	return story.Words(reason) + story.Of(step) + "."
 }

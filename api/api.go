@@ -145,6 +145,7 @@ func (a *API) registerAll() {
 	a.registerOperations()
 	a.registerDefinitions()
 	a.registerHolds()
+	a.registerLimits()
 	a.registerQuarantine()
 	a.registerAudit()
 	a.registerStats()

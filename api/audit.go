@@ -16,9 +16,9 @@ import (
 
 type auditInput struct {
 	Actor  string    `query:"actor" maxLength:"256" doc:"Who did it"`
-	Action string    `query:"action" maxLength:"64" doc:"Such as saga.cancel, or a group: saga, hold, definition, quarantine, retention"`
+	Action string    `query:"action" maxLength:"64" doc:"Such as saga.cancel, or a group: saga, hold, limit, definition, quarantine, retention"`
 	Saga   string    `query:"saga" maxLength:"36" doc:"A saga's id"`
-	Target string    `query:"target" maxLength:"256" doc:"A step, a definition, a hold, a quarantined record"`
+	Target string    `query:"target" maxLength:"256" doc:"A step, a definition, a hold, a limit, a quarantined record"`
 	From   time.Time `query:"from" doc:"Inclusive"`
 	To     time.Time `query:"to" doc:"Exclusive"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"500" default:"50"`

@@ -16,7 +16,7 @@ func renderBlocked(b *saga.BlockedOn) client.BlockedOn {
 	out := client.BlockedOn{
 		Cause: string(b.Cause), Step: b.Step, Participant: b.Participant, Verb: string(b.Verb), Attempt: b.Attempt,
 		Reason: string(b.Reason), Message: b.Message, Since: b.Since, Until: moment(b.Until), Command: b.Command, Edition: b.Edition,
-		HeartbeatAt: moment(b.Heartbeat), Queued: b.Queued, Held: b.What, By: b.By,
+		HeartbeatAt: moment(b.Heartbeat), Queued: b.Queued, Held: b.What, By: b.By, Limited: b.Limit,
 	}
 	if b.Command != "" {
 		out.SentAt = moment(b.Since)

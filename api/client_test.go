@@ -102,6 +102,12 @@ func TestClient_HasEveryRoute(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, hold, status.Hold)
 	require.NoError(t, c.EndHold(ctx, hold.ID, "done", 0))
+	limit, err := c.PutLimit(ctx, client.HoldParticipant, "payments", client.LimitRequest{Commands: 5, Reason: "r"})
+	require.NoError(t, err)
+	limits, err := c.Limits(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []client.Limit{limit}, limits)
+	require.NoError(t, c.RemoveLimit(ctx, client.HoldParticipant, "payments", "done"))
 	clientQuarantine(ctx, t, c)
 	clientOperations(ctx, t, b, c, id)
 	for _, err := range c.AllAudit(ctx, client.AuditFilter{Actor: "ada"}) {

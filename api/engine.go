@@ -22,6 +22,9 @@ type Engine interface {
 	PutHold(ctx context.Context, h orchestrator.Hold, by, requestID string) (orchestrator.HoldRow, bool, error)
 	EndHold(ctx context.Context, tenant string, id int64, r orchestrator.Release) error
 	HoldStatus(ctx context.Context, tenant string, id int64) (orchestrator.HoldRow, orchestrator.HoldCount, error)
+	PutLimit(ctx context.Context, l orchestrator.Limit, requestID string) error
+	RemoveLimit(ctx context.Context, l orchestrator.Limit, requestID string) error
+	Limits(ctx context.Context, tenant string) ([]orchestrator.LimitUse, error)
 	HandleQuarantined(ctx context.Context, req orchestrator.QuarantineRequest) (orchestrator.QuarantineResult, error)
 	RehearseQuarantined(ctx context.Context, req orchestrator.QuarantineRequest) (orchestrator.QuarantineResult, *saga.Decision, error)
 	HandleManyQuarantined(ctx context.Context, req orchestrator.QuarantineManyRequest) (orchestrator.QuarantineMany, error)

@@ -30,6 +30,7 @@ type fakeEngine struct {
 	states  []orchestrator.DefinitionState
 	created bool
 	holds   []orchestrator.HoldRow
+	limits  []orchestrator.LimitUse
 
 	handled, rehearsed []orchestrator.QuarantineRequest
 	handledMany        []orchestrator.QuarantineManyRequest
@@ -149,6 +150,25 @@ func (f *fakeEngine) HoldStatus(_ context.Context, tenant string, id int64) (orc
 		}
 	}
 	return orchestrator.HoldRow{}, orchestrator.HoldCount{}, orchestrator.ErrNotFound
+}
+
+func (f *fakeEngine) PutLimit(_ context.Context, l orchestrator.Limit, _ string) error {
+	f.limits = slices.DeleteFunc(f.limits, func(u orchestrator.LimitUse) bool { return u.Target() == l.Target() })
+	f.limits = append(f.limits, orchestrator.LimitUse{Limit: l})
+	return f.err
+}
+
+func (f *fakeEngine) RemoveLimit(_ context.Context, l orchestrator.Limit, _ string) error {
+	before := len(f.limits)
+	f.limits = slices.DeleteFunc(f.limits, func(u orchestrator.LimitUse) bool { return u.Target() == l.Target() })
+	if len(f.limits) == before {
+		return orchestrator.ErrNotFound
+	}
+	return f.err
+}
+
+func (f *fakeEngine) Limits(context.Context, string) ([]orchestrator.LimitUse, error) {
+	return f.limits, f.err
 }
 
 func (f *fakeEngine) Holds(context.Context, string) ([]orchestrator.HoldRow, error) {

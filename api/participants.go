@@ -47,7 +47,7 @@ func (a *API) participants(ctx context.Context, _ *struct{}) (*answer, error) {
 		n, said := stats.ByParticipant[name], a.cfg.Engine.Answers(tenant, name)
 		p := &out.Items[i]
 		*p = client.Participant{
-			Name: name, ParticipantCounts: client.ParticipantCounts{InFlight: n.InFlight, BackingOff: n.BackingOff, Held: n.Held, Stuck: n.Stuck},
+			Name: name, ParticipantCounts: client.ParticipantCounts{InFlight: n.InFlight, BackingOff: n.BackingOff, Held: n.Held, Stuck: n.Stuck, Limited: n.Limited},
 			Answers: said.Good + said.Bad, Failures: said.Bad, Since: since,
 		}
 		if p.Answers > 0 {

@@ -44,7 +44,8 @@ func wanted() map[string]Permission {
 		"GET /v1/quarantine/groups": PermitRead, "GET /v1/quarantine/{id}": PermitRead,
 		"POST /v1/quarantine/{id}/redrive": PermitOperate, "POST /v1/quarantine/{id}/discard": PermitOperate,
 		"POST /v1/quarantine:redrive": PermitOperate, "POST /v1/quarantine:discard": PermitOperate,
-		"GET /v1/stats": PermitRead, "GET /v1/participants": PermitRead, "GET /v1/holds": PermitRead, "GET /v1/holds/{id}": PermitRead, "POST /v1/holds": PermitOperate, "DELETE /v1/holds/{id}": PermitOperate, "GET /v1/audit": PermitAudit, "GET /healthz": Public, "GET /readyz": Public,
+		"GET /v1/stats": PermitRead, "GET /v1/participants": PermitRead, "GET /v1/holds": PermitRead, "GET /v1/holds/{id}": PermitRead, "POST /v1/holds": PermitOperate, "DELETE /v1/holds/{id}": PermitOperate, "GET /v1/limits": PermitRead, "PUT /v1/limits/{scope}/{name}": PermitOperate, "DELETE /v1/limits/{scope}/{name}": PermitOperate,
+		"GET /v1/audit": PermitAudit, "GET /healthz": Public, "GET /readyz": Public,
 	}
 	for _, action := range saga.Actions() {
 		routes["POST /v1/sagas/{id}/"+string(action)] = PermitOperate
@@ -114,6 +115,7 @@ func TestPermissions_Matrix(t *testing.T) {
 		method, path, _ := strings.Cut(route, " ")
 		path = strings.Replace(path, "/v1/quarantine/{id}", "/v1/quarantine/9", 1)
 		path = strings.Replace(path, "/v1/operations/{id}", "/v1/operations/7", 1)
+		path = strings.Replace(path, "/v1/limits/{scope}/{name}", "/v1/limits/participant/payments?reason=r", 1)
 		path = strings.Replace(path, "/v1/holds/{id}", "/v1/holds/7?reason=r", 1)
 		e := exchange{method: method, path: fill.Replace(path), body: map[bool]string{true: "{"}[method != "GET"]}
 		if path == "/v1/sagas/{id}/events" {

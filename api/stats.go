@@ -28,7 +28,7 @@ func renderStats(s *orchestrator.Stats) client.Stats {
 	out := client.Stats{
 		Live: s.Live, ByStatus: map[string]int64{}, ByCause: map[string]int64{}, ByDefinition: map[string]int64{},
 		ByParticipant: map[string]client.ParticipantCounts{},
-		WithAttention: s.WithAttention, Quarantined: s.Quarantined,
+		WithAttention: s.WithAttention, Limited: s.Limited, Quarantined: s.Quarantined,
 	}
 	for status, n := range s.ByStatus {
 		out.ByStatus[string(status)] = n
@@ -40,7 +40,7 @@ func renderStats(s *orchestrator.Stats) client.Stats {
 		out.ByDefinition[name] = n
 	}
 	for name, p := range s.ByParticipant {
-		out.ByParticipant[name] = client.ParticipantCounts{InFlight: p.InFlight, BackingOff: p.BackingOff, Held: p.Held, Stuck: p.Stuck}
+		out.ByParticipant[name] = client.ParticipantCounts{InFlight: p.InFlight, BackingOff: p.BackingOff, Held: p.Held, Stuck: p.Stuck, Limited: p.Limited}
 	}
 	return out
 }

@@ -14,6 +14,7 @@ type Stats struct {
 	// ByParticipant counts those that wait for each participant.
 	ByParticipant map[string]ParticipantCounts `json:"by_participant"`
 	WithAttention int64                        `json:"with_attention"`
+	Limited       int64                        `json:"limited" doc:"With a step that waits for a limit"`
 	Quarantined   int64                        `json:"quarantined"`
 }
 

@@ -12,6 +12,7 @@ type ParticipantCounts struct {
 	BackingOff int64 `json:"backing_off"`
 	Held       int64 `json:"held" doc:"Under a hold when they were last written"`
 	Stuck      int64 `json:"stuck" doc:"For a person, after what it answered"`
+	Limited    int64 `json:"limited" doc:"For a limit; held counts them too"`
 }
 
 // Participant is a service that handles commands, and how it does.

@@ -124,8 +124,9 @@ type BlockedOn struct {
 	Lag       *int64 `json:"lag,omitempty" doc:"How many records the group has before this one; absent: not known"`
 	Consumers *int   `json:"consumers,omitempty" doc:"Members of the group; absent: not known"`
 	// Of a hold: what is held, and who holds it.
-	Held string `json:"held,omitempty" doc:"Such as participant payments"`
-	By   string `json:"by,omitempty"`
+	Held    string `json:"held,omitempty" doc:"Such as participant payments"`
+	By      string `json:"by,omitempty"`
+	Limited bool   `json:"limited,omitempty" doc:"It is a limit that has no room; message says how far it is"`
 }
 
 // Attention is one thing that a person should look at.

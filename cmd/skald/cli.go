@@ -26,6 +26,7 @@ type cli struct {
 	Saga       sagaCmd       `cmd:"" group:"operate" help:"Start, read and operate sagas."`
 	Definition definitionCmd `cmd:"" group:"operate" help:"Check, try, register and list definitions."`
 	Hold       holdCmd       `cmd:"" group:"operate" help:"Stop sagas from outside for a while: a definition, a participant, all."`
+	Limit      limitCmd      `cmd:"" group:"operate" help:"Bound how much of a definition or a participant goes on at once."`
 	Operation  operationCmd  `cmd:"" group:"operate" help:"Do one action with many sagas."`
 	Quarantine quarantineCmd `cmd:"" group:"operate" help:"Look at replies that could not be applied, and redrive or discard them."`
 	Top        topCmd        `cmd:"" group:"operate" help:"Show what goes on: rates, what waits, the worst participants, stuck sagas."`

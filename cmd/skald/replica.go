@@ -135,7 +135,7 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 	}
 	codec := kafka.NewCodec(kcfg.Topics, kcfg.Cluster, kcfg.Keys)
 	engine := orchestrator.Config{
-		Store: store, Reader: store, Definitions: store, Holds: store, Operations: store, Broker: r.broker,
+		Store: store, Reader: store, Definitions: store, Holds: store, Limits: store, Operations: store, Broker: r.broker,
 		Encoder:       codec,
 		Decoder:       codec,
 		Topics:        &provisioner{admin: r.admin, topics: topicsOf(cfg), create: cfg.Topics.Create},

@@ -78,6 +78,15 @@ func commandLine(t *testing.T, b *bench) {
 	require.Contains(t, skald(4, "hold", "end", number, "-r", "done"), "skald:")
 	require.Contains(t, skald(0, "hold", "list"), "Nothing is held.")
 
+	set := skald(0, "limit", "set", "definition", "nobody-uses-it", "--sagas", "3", "-r", "a small shop")
+	require.Contains(t, set, "definition nobody-uses-it is limited from now on: a small shop")
+	require.Regexp(t, `sagas that have begun +0 of 3\n`, set)
+	require.Regexp(t, `definition nobody-uses-it +0 of 3 +- +0 .*a small shop`, skald(0, "limit", "list"))
+	require.Contains(t, skald(2, "limit", "set", "participant", "nobody", "--sagas", "3", "-r", "r"), "sagas")
+	require.Contains(t, skald(0, "limit", "remove", "definition", "nobody-uses-it", "-r", "grown"), "is limited no more")
+	require.Contains(t, skald(4, "limit", "remove", "definition", "nobody-uses-it", "-r", "grown"), "skald:")
+	require.Contains(t, skald(0, "limit", "list"), "Nothing is limited.")
+
 	require.Contains(t, skald(0, "definition", "list"), "order-quick")
 	require.Contains(t, skald(0, "definition", "show", "order-quick@1"), "# order-placement with timeouts")
 	require.Contains(t, skald(0, "definition", "apply", "testdata/order-quick.yaml"), "was there already")

@@ -146,7 +146,7 @@ func (c *Codec) Decode(msg *sarama.ConsumerMessage) orchestrator.Delivery {
 		Headers: make([]orchestrator.Header, len(msg.Headers)),
 	}
 	for i, h := range msg.Headers {
-		key := string(h.Key)
+		key := wire.HeaderName(h.Key)
 		record.Headers[i] = wire.Header{Key: key, Value: h.Value}
 		raw.Headers[i] = orchestrator.Header{Key: key, Value: h.Value}
 		if key == wire.HeaderSagaToken {

@@ -129,8 +129,11 @@ func message(r *orchestrator.Record) *sarama.ProducerMessage {
 		Headers: make([]sarama.RecordHeader, len(r.Headers)),
 		Offset:  -1, // stays so when the broker acknowledges a duplicate without saying where the first one is
 	}
+	names := make([]byte, 0, 16*len(r.Headers)) // of all headers: one piece of memory instead of twenty
 	for i, h := range r.Headers {
-		msg.Headers[i] = sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value}
+		begin := len(names)
+		names = append(names, h.Key...)
+		msg.Headers[i] = sarama.RecordHeader{Key: names[begin:len(names):len(names)], Value: h.Value}
 	}
 	return msg
 }

@@ -158,7 +158,7 @@ func record(m *sarama.ConsumerMessage) wire.Record {
 	headers := make([]wire.Header, 0, len(m.Headers))
 	for _, h := range m.Headers {
 		if h != nil {
-			headers = append(headers, wire.Header{Key: string(h.Key), Value: h.Value})
+			headers = append(headers, wire.Header{Key: wire.HeaderName(h.Key), Value: h.Value})
 		}
 	}
 	return wire.Record{

@@ -40,8 +40,11 @@ func (t *Transport) send(s *sending) {
 		Timestamp: s.record.Timestamp,
 		Metadata:  s,
 	}
+	names := make([]byte, 0, 16*len(s.record.Headers)) // of all headers: one piece of memory instead of twenty
 	for i, h := range s.record.Headers {
-		message.Headers[i] = sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value}
+		begin := len(names)
+		names = append(names, h.Key...)
+		message.Headers[i] = sarama.RecordHeader{Key: names[begin:len(names):len(names)], Value: h.Value}
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()

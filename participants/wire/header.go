@@ -30,6 +30,65 @@ const (
 	HeaderTraceState    = "tracestate"
 )
 
+// HeaderName is the name in b; one of the protocol's costs no memory.
+func HeaderName(b []byte) string {
+	switch string(b) {
+	case HeaderContentType:
+		return HeaderContentType
+	case HeaderSpecVersion:
+		return HeaderSpecVersion
+	case HeaderID:
+		return HeaderID
+	case HeaderSource:
+		return HeaderSource
+	case HeaderType:
+		return HeaderType
+	case HeaderSubject:
+		return HeaderSubject
+	case HeaderTime:
+		return HeaderTime
+	case HeaderSagaType:
+		return HeaderSagaType
+	case HeaderSagaVersion:
+		return HeaderSagaVersion
+	case HeaderSagaStep:
+		return HeaderSagaStep
+	case HeaderSagaVerb:
+		return HeaderSagaVerb
+	case HeaderSagaTenant:
+		return HeaderSagaTenant
+	case HeaderSagaAttempt:
+		return HeaderSagaAttempt
+	case HeaderSagaEdition:
+		return HeaderSagaEdition
+	case HeaderSagaToken:
+		return HeaderSagaToken
+	case HeaderReplyTo:
+		return HeaderReplyTo
+	case HeaderExpiryTime:
+		return HeaderExpiryTime
+	case HeaderCorrelationID:
+		return HeaderCorrelationID
+	case HeaderCausationID:
+		return HeaderCausationID
+	case HeaderSagaOutcome:
+		return HeaderSagaOutcome
+	case HeaderSagaCode:
+		return HeaderSagaCode
+	case HeaderSagaMessage:
+		return HeaderSagaMessage
+	case HeaderRetryAfter:
+		return HeaderRetryAfter
+	case HeaderSequence:
+		return HeaderSequence
+	case HeaderTraceParent:
+		return HeaderTraceParent
+	case HeaderTraceState:
+		return HeaderTraceState
+	}
+	return string(b)
+}
+
 const (
 	// SpecVersion is the CloudEvents version of every record.
 	SpecVersion = "1.0"

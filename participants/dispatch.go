@@ -13,6 +13,10 @@ type dispatcher struct {
 	mu     sync.Mutex
 	chains map[string][]task // guarded by mu; a key is there while a goroutine works on it
 	group  sync.WaitGroup    // those goroutines
+
+	next chan string   // keys for goroutines that have nothing to do: their stacks have grown already
+	idle chan struct{} // a slot for each of those
+	over chan struct{} // closed when there is nothing more to come
 }
 
 // task is one piece of work. Exactly one of run and drop is called.
@@ -27,6 +31,9 @@ func newDispatcher(concurrency, inHand int) *dispatcher {
 		running: make(chan struct{}, concurrency),
 		inHand:  make(chan struct{}, inHand),
 		chains:  map[string][]task{},
+		next:    make(chan string),
+		idle:    make(chan struct{}, concurrency),
+		over:    make(chan struct{}),
 	}
 }
 
@@ -43,16 +50,42 @@ func (d *dispatcher) submit(key string, t task) {
 	chain, busy := d.chains[key]
 	d.chains[key] = append(chain, t)
 	d.mu.Unlock()
-	if !busy {
-		d.group.Go(func() { d.work(key) })
+	if busy {
+		return
+	}
+	select {
+	case d.next <- key:
+	default:
+		d.group.Go(func() { d.serve(key) })
 	}
 }
 
 // release gives back the place in hand of a submitted task that was not dropped by submit.
 func (d *dispatcher) release() { <-d.inHand }
 
-// wait returns when no task is queued or running.
-func (d *dispatcher) wait() { d.group.Wait() }
+// wait returns when no task is queued or running. Nothing may be submitted any more.
+func (d *dispatcher) wait() {
+	close(d.over)
+	d.group.Wait()
+}
+
+// serve works on a key, and then on others as they come.
+func (d *dispatcher) serve(key string) {
+	for {
+		d.work(key)
+		select {
+		case d.idle <- struct{}{}:
+		default:
+			return
+		}
+		select {
+		case key = <-d.next:
+			<-d.idle
+		case <-d.over:
+			return
+		}
+	}
+}
 
 func (d *dispatcher) work(key string) {
 	for {

@@ -45,18 +45,34 @@ func (m *Memory) Begin(ctx context.Context, lockWait time.Duration) (BarrierTx, 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return &MemoryTx{memory: m, lockWait: lockWait, writes: map[RowKey]Row{}, ended: make(chan struct{})}, nil
+	return &MemoryTx{memory: m, lockWait: lockWait}, nil
 }
 
 // MemoryTx is a transaction of Memory.
 type MemoryTx struct {
 	memory   *Memory
 	lockWait time.Duration
-	locked   []RowKey
-	writes   map[RowKey]Row
+	held     []heldRow // few: found by looking at each
 	effects  MemoryEffects
 	done     bool
-	ended    chan struct{} // closed when it commits or rolls back
+	ended    chan struct{} // guarded by memory.mu; made by the first who waits, and closed when it commits or rolls back
+}
+
+// heldRow is a row that a transaction has locked.
+type heldRow struct {
+	key     RowKey
+	row     Row
+	written bool
+}
+
+// at is the row that t holds under key; nil: it does not.
+func (t *MemoryTx) at(key RowKey) *heldRow {
+	for i := range t.held {
+		if t.held[i].key == key {
+			return &t.held[i]
+		}
+	}
+	return nil
 }
 
 // MemoryEffects gathers the effects of a handler. It is what Request.Tx holds under Memory.
@@ -72,8 +88,9 @@ func (t *MemoryTx) Insert(ctx context.Context, key RowKey, row Row) (Row, bool, 
 		return Row{}, false, err
 	}
 	t.effects.funcs = nil
-	if existing, ok := t.writes[key]; ok {
-		return existing, false, nil
+	held := t.at(key)
+	if held.written {
+		return held.row, false, nil
 	}
 	t.memory.mu.Lock()
 	existing, ok := t.memory.rows[key]
@@ -81,19 +98,17 @@ func (t *MemoryTx) Insert(ctx context.Context, key RowKey, row Row) (Row, bool, 
 	if ok {
 		return existing, false, nil
 	}
-	t.writes[key] = row
+	held.row, held.written = row, true
 	return Row{}, true, nil
 }
 
 // Update implements BarrierTx.
 func (t *MemoryTx) Update(_ context.Context, key RowKey, row Row) error {
-	t.memory.mu.Lock()
-	held := t.memory.locks[key] == t
-	t.memory.mu.Unlock()
-	if !held {
+	held := t.at(key)
+	if held == nil || t.done {
 		return errors.New("update of a row that this transaction has not locked")
 	}
-	t.writes[key] = row
+	held.row, held.written = row, true
 	return nil
 }
 
@@ -114,18 +129,18 @@ func (t *MemoryTx) Commit(context.Context) error {
 	for _, f := range t.effects.funcs {
 		f()
 	}
-	t.end(t.writes)
+	t.end(true)
 	return nil
 }
 
 // Rollback implements BarrierTx.
 func (t *MemoryTx) Rollback(context.Context) {
 	if !t.done {
-		t.end(nil)
+		t.end(false)
 	}
 }
 
-func (t *MemoryTx) end(writes map[RowKey]Row) {
+func (t *MemoryTx) end(commit bool) {
 	t.done = true
 	m := t.memory
 	m.mu.Lock()
@@ -133,28 +148,34 @@ func (t *MemoryTx) end(writes map[RowKey]Row) {
 	if m.rows == nil {
 		m.rows = map[RowKey]Row{}
 	}
-	for key, row := range writes {
-		if _, ok := m.rows[key]; !ok && m.Limit > 0 {
-			m.order = append(m.order, key)
+	for i := range t.held {
+		h := &t.held[i]
+		delete(m.locks, h.key)
+		if !commit || !h.written {
+			continue
 		}
-		m.rows[key] = row
+		if m.Limit > 0 {
+			if _, ok := m.rows[h.key]; !ok {
+				m.order = append(m.order, h.key)
+			}
+		}
+		m.rows[h.key] = h.row
 	}
 	for m.Limit > 0 && len(m.order) > m.Limit {
 		delete(m.rows, m.order[0])
 		m.order = m.order[1:]
 	}
-	for _, key := range t.locked {
-		delete(m.locks, key)
+	if t.ended != nil {
+		close(t.ended)
 	}
-	close(t.ended)
 }
 
 // lock takes the row, and waits for whoever has it.
 func (t *MemoryTx) lock(ctx context.Context, key RowKey) error {
 	var expired <-chan time.Time // nil until there is something to wait for
 	for {
-		holder := t.tryLock(key)
-		if holder == nil {
+		ended := t.tryLock(key)
+		if ended == nil {
 			return nil
 		}
 		if t.memory.NoWait {
@@ -166,7 +187,7 @@ func (t *MemoryTx) lock(ctx context.Context, key RowKey) error {
 			expired = timer.C
 		}
 		select {
-		case <-holder.ended:
+		case <-ended:
 		case <-expired:
 			return ErrRowOpen
 		case <-ctx.Done():
@@ -175,8 +196,8 @@ func (t *MemoryTx) lock(ctx context.Context, key RowKey) error {
 	}
 }
 
-// tryLock returns nil when the row is t's now, else who has it.
-func (t *MemoryTx) tryLock(key RowKey) *MemoryTx {
+// tryLock returns nil when the row is t's now, else what is closed when whoever has it ends.
+func (t *MemoryTx) tryLock(key RowKey) <-chan struct{} {
 	m := t.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -186,11 +207,14 @@ func (t *MemoryTx) tryLock(key RowKey) *MemoryTx {
 	switch holder := m.locks[key]; holder {
 	case nil:
 		m.locks[key] = t
-		t.locked = append(t.locked, key)
+		t.held = append(t.held, heldRow{key: key})
 		return nil
 	case t:
 		return nil
 	default:
-		return holder
+		if holder.ended == nil {
+			holder.ended = make(chan struct{})
+		}
+		return holder.ended
 	}
 }

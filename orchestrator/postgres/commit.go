@@ -37,6 +37,7 @@ type sent struct {
 func send(ctx context.Context, conn *pgx.Conn, b *pgx.Batch) (s sent) {
 	delete(conn.PgConn().CustomData(), warningKey)
 	b.Queue(sqlCommit)
+	conn.PgConn().Frontend().Send(roomFor(b))
 	res := conn.SendBatch(ctx, b)
 	for range b.Len() {
 		if s.tag, s.err = res.Exec(); s.err != nil {

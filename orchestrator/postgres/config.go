@@ -90,6 +90,7 @@ func OpenPool(ctx context.Context, c PoolConfig) (*pgxpool.Pool, error) {
 		params["plan_cache_mode"] = "force_custom_plan"
 	}
 	keepWarnings(cfg.ConnConfig)
+	cfg.AfterConnect = registerBlobs
 	if c.Configure != nil {
 		c.Configure(cfg)
 	}

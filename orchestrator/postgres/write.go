@@ -58,7 +58,7 @@ type sagaArrays struct {
 	// Arrays of arrays do not exist: row i has batches[first[i]:last[i]], counted from 1.
 	first, last []int32
 	batches     uuids
-	instances   [][]byte
+	instances   blobs
 }
 
 type historyArrays struct {
@@ -66,7 +66,7 @@ type historyArrays struct {
 	shards []int16
 	ids    uuids
 	seqs   []int64 // of the first fact
-	facts  [][]byte
+	facts  blobs
 }
 
 func writesOf(batch *orchestrator.Batch) (*writes, error) {
@@ -190,7 +190,7 @@ func queueSettled(b *pgx.Batch, settled []orchestrator.Settled) {
 	slices.SortStableFunc(settled, func(a, b orchestrator.Settled) int { return stored.CompareBatches(a.Batch, b.Batch) })
 	var (
 		whole uuids
-		acks  [][]byte
+		acks  blobs
 	)
 	for i := range settled {
 		s := &settled[i]

@@ -31,6 +31,7 @@ func (cmd *serveCmd) Run(ctx context.Context, term *console, all *cli) error {
 	if err := checkSettings(&cmd.Config, "database.url", "kafka.brokers"); err != nil {
 		return err
 	}
+	spendMemory()
 	log := newLog(term.err, cmd.Log, all.Color)
 	if cmd.AllowUnauthenticated {
 		if api.CheckExposure(cmd.HTTP.Addr, false) != nil {

@@ -40,31 +40,45 @@ func (p pageBackend) Follow(w http.ResponseWriter, r *http.Request, id string) {
 	a.stream(w, r, func(ctx context.Context, out *eventWriter) error { return a.hintAtOne(ctx, out, path.ID, known) })
 }
 
-// hintAtOne hints whenever the saga has a new revision, at most once per hintEvery.
+// settle is how long after a change a page looks once more: that a command has reached Kafka is no revision.
+const settle = time.Second
+
+// hintAtOne hints whenever the saga has a new revision, at most once per hintEvery/4. What it waits for changes without one too, so while
+// it lives there is a hint with each beat, and one after it has settled.
 func (a *API) hintAtOne(ctx context.Context, out *eventWriter, id saga.ID, known change) error {
 	watcher := a.cfg.Hub.watch(id, known)
 	defer watcher.close()
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
-	if err := out.event(strconv.FormatInt(known.revision, 10), "changed", known.revision); err != nil { // it may have changed since the page was read
+	settled := time.NewTimer(settle)
+	defer settled.Stop()
+	latest := known
+	hint := func() error { return out.event(strconv.FormatInt(latest.revision, 10), "changed", latest.revision) }
+	if err := hint(); err != nil { // it may have changed since the page was read
 		return err
 	}
 	for {
+		var err error
 		select {
 		case <-watcher.wake:
-			revision := watcher.seen().revision
-			if err := out.event(strconv.FormatInt(revision, 10), "changed", revision); err != nil {
-				return err
-			}
-			if !pause(ctx, hintEvery/4) {
+			latest = watcher.seen()
+			settled.Reset(settle)
+			if err = hint(); err == nil && !pause(ctx, hintEvery/4) {
 				return nil
 			}
+		case <-settled.C:
+			err = hint()
 		case <-beat.C:
-			if err := out.beat(); err != nil {
-				return err
+			if latest.status.Terminal() {
+				err = out.beat()
+			} else {
+				err = hint()
 			}
 		case <-ctx.Done():
 			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
 }

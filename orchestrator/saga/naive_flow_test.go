@@ -107,7 +107,7 @@ func (n *naive) start(i int) {
 	n.create(i, nil)
 }
 
-// noRoom: rule 10, "a step whose first command finds no room under a limit is `held`", and "a limit on sagas stops those of which no
+// noRoom: rule 10, "A step whose first command finds no room under a limit [...] is `held`", and "A limit on sagas stops those of which no
 // command was created yet".
 func (n *naive) noRoom(i int) bool {
 	if n.steps[i].f.created {

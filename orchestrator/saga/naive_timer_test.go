@@ -78,7 +78,7 @@ func (n *naive) deadlineHeld() bool {
 	return false
 }
 
-// anyFull: rule 10, "the deadline stands still while a step waits for a limit".
+// anyFull: rule 10, "The deadline stands still while a step waits for a limit".
 func (n *naive) anyFull() bool {
 	return !n.aborting && slices.ContainsFunc(n.steps, func(s naiveStep) bool { return s.status == saga.Held && s.full })
 }

@@ -28,7 +28,7 @@ def command(verb: Verb, edition: int) -> Command:
 
 def row_of(text: str) -> Row:
     state, edition, _, verb, *code = text.split()
-    row = Row(command_id(SAGA, "pay", Verb(verb), int(edition)), int(edition), State(state), *code)
+    row = Row(command_id(SAGA, "pay", Verb(verb), int(edition)), int(edition), State(state), "".join(code))
     return replace(row, output=b"o1") if row.state in {State.SUCCEEDED, State.REJECTED} else row
 
 

@@ -199,6 +199,12 @@ func (f *formView) gives() string {
 	return ""
 }
 
+// asks reports whether all that is wrong is that nothing was given yet.
+func (f *formView) asks() bool {
+	return f.Refused != nil && f.Refused.Code == "bad_output" && len(f.Wish.Output) == 0 && f.gives() == "output"
+}
+
+// given is what was given last.
 func (f *formView) given() string {
 	if f.gives() == "output" {
 		return string(f.Wish.Output)

@@ -25,7 +25,6 @@ type ganttRow struct {
 	Back  bool
 	Y     int
 	Spans []spanView
-	Label string
 }
 
 type spanView struct {
@@ -47,6 +46,7 @@ type foldView struct {
 }
 
 const (
+	leastWide  = 0.35 // percent, of a span
 	laneHeight = 28
 	axisHeight = 26
 )
@@ -96,21 +96,28 @@ func within(t, from, to time.Time) time.Time {
 
 func ganttLane(b *story.Bar, at int, s *scale, to time.Time) ganttRow {
 	row := ganttRow{Step: b.Step, Back: b.Undo, Y: at * laneHeight}
+	last, merged := -1.0, 0
 	for _, sp := range b.Spans {
 		end, open := sp.To, sp.To.IsZero()
 		if open {
 			end = to
 		}
-		x, wide := s.at(sp.From), 0.0
-		wide = max(s.at(end)-x, 0.35)
+		x := s.at(sp.From)
+		wide := max(s.at(end)-x, leastWide)
 		x = min(x, 100-wide)
 		class, text := spanClass(b, &sp, open)
 		text += ", " + ui.Human(end.Sub(sp.From))
 		if open {
 			text += " so far"
 		}
+		if wide <= leastWide && len(row.Spans) > 0 && x-last < leastWide { // nobody could tell them apart
+			merged++
+			before := &row.Spans[len(row.Spans)-1]
+			before.Class, before.Text = class, text+fmt.Sprintf(", and %d more just before", merged)
+			continue
+		}
+		last, merged = x, 0
 		row.Spans = append(row.Spans, spanView{percent(x), percent(wide), class, text})
-		row.Label += text + ". "
 	}
 	return row
 }

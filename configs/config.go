@@ -36,6 +36,7 @@ type HTTP struct {
 	HeaderReadTimeout time.Duration `env:"HEADER_READ_TIMEOUT" default:"5s" help:"How long a client may take to send its header."`
 	BodyReadTimeout   time.Duration `env:"BODY_READ_TIMEOUT" default:"15s" help:"How long a client may take to send its body."`
 	IdleTimeout       time.Duration `env:"IDLE_TIMEOUT" default:"60s" help:"How long an idle connection is kept."`
+	Rate              int           `env:"RATE" default:"0" help:"Most requests of one principal in a second, with bursts of twice as many; beyond them 429. 0: no limit."`
 }
 
 // Admin is the listener of /metrics and pprof. It has no authentication.
@@ -109,6 +110,7 @@ type Retention struct {
 	Default Span     `env:"DEFAULT" default:"0s" placeholder:"SPAN" help:"How long a saga is kept, such as 90d. 0: for ever."`
 	Sagas   []string `env:"SAGAS" placeholder:"NAME=SPAN,..." help:"The same by definition, such as order-placement=30d,refund=1w."`
 	Drop    bool     `env:"DROP" help:"Drop the tables of weeks that have left. If not, they stay as tables of their own, to be archived."`
+	Handled Span     `env:"HANDLED" default:"30d" placeholder:"SPAN" help:"How long ended operations and handled quarantined records are kept. 0: for ever."`
 	Rate    int      `env:"RATE" default:"200" help:"Most sagas that lose their payloads in a second."`
 }
 

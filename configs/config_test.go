@@ -64,6 +64,8 @@ func TestConfig_EveryKeyHasThreeSpellings(t *testing.T) {
 			return "2GiB"
 		case strings.HasSuffix(key.Default, "s") && key.Path != "http.addr", strings.HasSuffix(key.Default, "5m"):
 			return "71s"
+		case strings.HasSuffix(key.Default, "d"):
+			return "77d"
 		case strings.Contains(key.Default, ":"), strings.Contains(key.Path, "brokers"):
 			return "127.0.0.1:1234"
 		case key.Default != "" && strings.Trim(key.Default, "-0123456789") == "":
@@ -296,6 +298,7 @@ func TestValidate_Retention(t *testing.T) {
 	require.Equal(t, map[string]time.Duration{"order-placement": 30 * 24 * time.Hour, "refund": 0}, policies)
 	for _, wrong := range [][]string{
 		{"--retention-default=1h"},
+		{"--retention-handled=1h"},
 		{"--retention-sagas=order-placement"},
 		{"--retention-sagas=order-placement=soon"},
 		{"--retention-sagas=order-placement=3h"},

@@ -65,6 +65,7 @@ func (c *Config) validateServing(v *validator) {
 			"%s is reachable from beyond this machine and there is no authentication: everybody would be admin; "+
 				"set SKALD_ALLOW_UNAUTHENTICATED=true if that is wanted", c.HTTP.Addr)
 	}
+	v.check(c.HTTP.Rate >= 0, "http.rate", "%d: want 0 (no limit) or more", c.HTTP.Rate)
 	if c.Admin.Addr != "" {
 		v.addr("admin.addr", c.Admin.Addr)
 	}
@@ -98,6 +99,7 @@ const retentionLeast = 24 * time.Hour
 func (c *Config) validateRetention(v *validator) {
 	long := func(d time.Duration) bool { return d == 0 || d >= retentionLeast }
 	v.check(long(time.Duration(c.Retention.Default)), "retention.default", "%s: want 0 (for ever) or at least 1d", c.Retention.Default)
+	v.check(long(time.Duration(c.Retention.Handled)), "retention.handled", "%s: want 0 (for ever) or at least 1d", c.Retention.Handled)
 	policies, err := c.Retention.Policies()
 	v.check(err == nil, "retention.sagas", "%v", err)
 	for name, d := range policies {

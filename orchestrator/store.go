@@ -40,7 +40,8 @@ type Store interface {
 	TakeOverdue(ctx context.Context, limit int, again time.Duration) ([]OutboxRow, error)
 	// Settle stores what became of published rows when no transaction of the committer comes by (see Batch.Settled).
 	Settle(ctx context.Context, settled []Settled) error
-	// Maintain makes partitions ahead and removes expired keys and receipts, in slices; at most one replica at a time does.
+	// Maintain makes partitions ahead and removes expired keys and receipts, and what was done with long ago, in slices; at most one
+	// replica at a time does.
 	Maintain(ctx context.Context) (Maintained, error)
 }
 
@@ -292,4 +293,7 @@ type Maintained struct {
 	PartitionsUntil time.Time
 	KeysRemoved     int
 	ReceiptsRemoved int
+	// Of what was done with long ago: operations that ended, and quarantined records that were redriven or discarded.
+	OperationsRemoved int
+	QuarantineRemoved int
 }

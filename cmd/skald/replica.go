@@ -160,6 +160,7 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 	r.api, err = api.New(api.Config{
 		Engine: r.engine, Hub: hub, Metrics: metrics, Events: events, Audit: store,
 		AllowUnauthenticated: cfg.AllowUnauthenticated,
+		RatePerSecond:        float64(cfg.HTTP.Rate),
 		Ready:                func(ctx context.Context) error { return errors.Join(r.connected(), s.ready(ctx)) },
 		CommandTopic:         topicsOf(cfg).Commands,
 		Version:              readBuild().Version,
@@ -194,7 +195,11 @@ func (r *replica) openStore(ctx context.Context) (*postgres.Store, error) {
 		pools[i] = pool
 		r.pools = append(r.pools, pool)
 	}
-	return postgres.New(postgres.Config{Engine: pools[0], API: pools[1], QuarantineBytes: int64(r.cfg.Quarantine.BytesPerHour)}), nil
+	handled := time.Duration(r.cfg.Retention.Handled)
+	if handled == 0 {
+		handled = -1 // for ever
+	}
+	return postgres.New(postgres.Config{Engine: pools[0], API: pools[1], QuarantineBytes: int64(r.cfg.Quarantine.BytesPerHour), KeepHandled: handled}), nil
 }
 
 // openKafka begins to connect; nothing waits for a broker here.

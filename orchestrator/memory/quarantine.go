@@ -17,7 +17,7 @@ type quarantineRow struct {
 }
 
 func (r *quarantineRow) seenBy(tenant string) bool {
-	return r.Tenant == tenant || r.Tenant == "" && tenant == stored.TenantDefault
+	return r.ID != 0 && (r.Tenant == tenant || r.Tenant == "" && tenant == stored.TenantDefault) // 0: it was removed
 }
 
 func (r *quarantineRow) matches(q *orchestrator.QuarantineQuery) bool {
@@ -35,6 +35,10 @@ type quarantineKey struct {
 	partition int32
 	offset    int64
 	timestamp int64
+}
+
+func keyOfRecord(q *orchestrator.Quarantined) quarantineKey {
+	return quarantineKey{q.Topic, q.Partition, q.Offset, q.Timestamp.UnixMicro()}
 }
 
 func checkQuarantine(records []orchestrator.Quarantined) error {
@@ -55,7 +59,7 @@ func (s *Store) quarantineLocked(records []orchestrator.Quarantined) {
 		q := records[i]
 		size := stored.QuarantineSize(&q)
 		s.quota[hour] += size
-		key := quarantineKey{q.Topic, q.Partition, q.Offset, q.Timestamp.UnixMicro()}
+		key := keyOfRecord(&q)
 		if s.quarantined[key] {
 			continue
 		}
@@ -102,7 +106,7 @@ func (t *tx) LockQuarantined(_ context.Context, ids []int64) (map[int64]orchestr
 
 // quarantineRowLocked is nil where there is none.
 func (s *Store) quarantineRowLocked(id int64) *quarantineRow {
-	if id < 1 || id > int64(len(s.quarantine)) {
+	if id < 1 || id > int64(len(s.quarantine)) || s.quarantine[id-1].ID == 0 {
 		return nil
 	}
 	return &s.quarantine[id-1]

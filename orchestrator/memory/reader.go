@@ -186,7 +186,26 @@ func (s *Store) Maintain(context.Context) (orchestrator.Maintained, error) {
 			done.ReceiptsRemoved++
 		}
 	}
+	s.removeHandledLocked(now.Add(-s.cfg.KeepHandled), &done)
 	return done, nil
+}
+
+// removeHandledLocked leaves an empty row where there was one: its id is its place.
+func (s *Store) removeHandledLocked(before time.Time, done *orchestrator.Maintained) {
+	for i, row := range s.operations {
+		if !row.EndedAt.IsZero() && !row.EndedAt.After(before) {
+			s.operations[i] = &operationRow{}
+			done.OperationsRemoved++
+		}
+	}
+	for i := range s.quarantine {
+		row := &s.quarantine[i]
+		if h := &row.Handling; row.ID != 0 && row.lock == nil && h.State != orchestrator.QuarantineWaiting && !h.At.After(before) {
+			delete(s.quarantined, keyOfRecord(&row.Quarantined))
+			s.quarantine[i] = quarantineRow{}
+			done.QuarantineRemoved++
+		}
+	}
 }
 
 func batchTime(id saga.BatchID) time.Time { return saga.ID(id).Time() }

@@ -17,6 +17,7 @@ type Config struct {
 	QuarantineBytes int64            // kept per hour, beyond it coordinates and a hash; 0: 64 MiB
 	KeepKeys        time.Duration    // how long idempotency keys last; 0: 7 days
 	KeepReceipts    time.Duration    // how long receipts last; 0: 90 days
+	KeepHandled     time.Duration    // how long ended operations and handled quarantined records last; 0: 30 days
 }
 
 // Store keeps sagas in memory. It is safe for concurrent use; the zero value is not usable, use New.
@@ -61,6 +62,9 @@ func New(cfg Config) *Store {
 	}
 	if cfg.KeepReceipts == 0 {
 		cfg.KeepReceipts = 90 * 24 * time.Hour
+	}
+	if cfg.KeepHandled == 0 {
+		cfg.KeepHandled = 30 * 24 * time.Hour
 	}
 	return &Store{
 		cfg:         cfg,

@@ -55,15 +55,38 @@ func (s *Store) maintainSlice(ctx context.Context, done *orchestrator.Maintained
 				return err
 			}
 		}
+		handled, err := s.removeHandled(ctx, tx, done)
+		if err != nil {
+			return err
+		}
 		done.Ran = true
 		done.PartitionsMade += made
 		done.PartitionsUntil = timeOf(until)
 		done.KeysRemoved += int(keys.RowsAffected())
 		done.ReceiptsRemoved += int(receipts.RowsAffected())
-		more = keys.RowsAffected() == sliceRows || receipts.RowsAffected() == sliceRows
+		more = keys.RowsAffected() == sliceRows || receipts.RowsAffected() == sliceRows || handled
 		return nil
 	})
 	return more, err
+}
+
+// removeHandled removes a slice of what was done with long ago, and reports whether there is more.
+func (s *Store) removeHandled(ctx context.Context, tx pgx.Tx, done *orchestrator.Maintained) (more bool, err error) {
+	if s.cfg.KeepHandled < 0 {
+		return false, nil
+	}
+	for _, r := range []struct {
+		statement string
+		count     *int
+	}{{sqlRemoveOutcomes, new(int)}, {sqlRemoveOperations, &done.OperationsRemoved}, {sqlRemoveQuarantine, &done.QuarantineRemoved}} {
+		tag, err := tx.Exec(ctx, r.statement, s.cfg.KeepHandled, sliceRows)
+		if err != nil {
+			return false, err
+		}
+		*r.count += int(tag.RowsAffected())
+		more = more || tag.RowsAffected() == sliceRows
+	}
+	return more, nil
 }
 
 // PartitionsUntil is the time up to which new sagas have a partition to be stored in; a replica is not ready below a week.

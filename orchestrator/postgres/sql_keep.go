@@ -72,6 +72,39 @@ WHERE batch IN (
 DELETE FROM skald.outbox
 WHERE retry_at = 'infinity' AND batch < skald.uuid_at((SELECT skald.clock()) - interval '1 hour')`
 
+	// The outcomes of an operation leave before it does, so that no transaction removes more than a slice.
+	sqlRemoveOutcomes = `
+DELETE FROM skald.operation_sagas
+WHERE (operation_id, saga_id) IN (
+	SELECT s.operation_id, s.saga_id
+	FROM skald.operations AS o
+	JOIN skald.operation_sagas AS s ON s.operation_id = o.id
+	WHERE o.ended_at <= (SELECT skald.clock()) - $1::interval
+	LIMIT $2
+)`
+
+	sqlRemoveOperations = `
+DELETE FROM skald.operations
+WHERE id IN (
+	SELECT o.id
+	FROM skald.operations AS o
+	WHERE o.ended_at <= (SELECT skald.clock()) - $1::interval
+		AND NOT EXISTS (SELECT FROM skald.operation_sagas AS s WHERE s.operation_id = o.id)
+	LIMIT $2
+)`
+
+	// By the primary key: the oldest come first, and what waits for a person is never removed.
+	sqlRemoveQuarantine = `
+DELETE FROM skald.quarantine
+WHERE id IN (
+	SELECT id
+	FROM skald.quarantine
+	WHERE state <> 'waiting' AND handled_at <= (SELECT skald.clock()) - $1::interval
+	ORDER BY id
+	LIMIT $2
+	FOR UPDATE SKIP LOCKED
+)`
+
 	sqlRemoveQuotas = `DELETE FROM skald.quarantine_quota WHERE hour < skald.clock() - interval '1 day'`
 )
 

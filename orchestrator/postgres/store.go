@@ -24,6 +24,7 @@ type Config struct {
 	QuarantineBytes int64         // kept per hour, beyond it coordinates and a hash; 0: 64 MiB
 	KeepKeys        time.Duration // how long idempotency keys last; 0: 7 days
 	KeepReceipts    time.Duration // how long receipts last; 0: 90 days
+	KeepHandled     time.Duration // how long ended operations and handled quarantined records last; 0: 30 days, below 0: for ever
 }
 
 // Store keeps sagas in Postgres. It is safe for concurrent use. It does not close its pools.
@@ -49,6 +50,7 @@ func New(cfg Config) *Store {
 	cfg.QuarantineBytes = or(cfg.QuarantineBytes, 64<<20)
 	cfg.KeepKeys = or(cfg.KeepKeys, 7*24*time.Hour)
 	cfg.KeepReceipts = or(cfg.KeepReceipts, 90*24*time.Hour)
+	cfg.KeepHandled = or(cfg.KeepHandled, 30*24*time.Hour)
 	return &Store{cfg: cfg}
 }
 

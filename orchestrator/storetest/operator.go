@@ -336,6 +336,36 @@ func maintainRemovesOldReceipts(s *suite) {
 	require.Nil(s, entries[1].Receipt)
 }
 
+func maintainRemovesWhatWasHandled(s *suite) {
+	entries := s.quarantined(s.poison(tenant, 1), s.poison(tenant, 2))
+	s.handled(orchestrator.QuarantineHandled{ID: entries[0].ID, Handling: s.handling(orchestrator.QuarantineDiscarded)})
+	ended := s.putOperation("ended")
+	_, err := s.Store.ChangeOperation(s.ctx, tenant, ended.ID, orchestrator.OperationCancel, s.auditOf("operation.cancel"))
+	require.NoError(s, err)
+	live := s.putOperation("live")
+	none := func(why string) {
+		s.Helper()
+		done := s.maintain()
+		require.Zero(s, done.QuarantineRemoved+done.OperationsRemoved, why)
+	}
+	none("nothing is that old")
+	s.Age(s, 30*24*time.Hour-time.Minute)
+	none("kept 30 days")
+	s.Age(s, 2*time.Minute)
+	done := s.maintain()
+	require.Equal(s, 1, done.QuarantineRemoved)
+	require.Equal(s, 1, done.OperationsRemoved)
+	list, err := s.Store.Quarantine(s.ctx, orchestrator.QuarantineQuery{Tenant: tenant, Limit: 10})
+	require.NoError(s, err)
+	require.Len(s, list, 1, "what waits for a person stays for ever")
+	require.Equal(s, entries[1].ID, list[0].ID)
+	_, err = s.Store.Operation(s.ctx, tenant, ended.ID)
+	require.ErrorIs(s, err, orchestrator.ErrNotFound)
+	require.Equal(s, live.ID, s.readOperation(live.ID).ID, "it has not ended")
+	none("once is enough")
+	s.quarantined(s.poison(tenant, 1)) // read again, it is another row
+}
+
 func maintainSaysHowFarAhead(s *suite) {
 	done := s.maintain()
 	require.True(s, done.PartitionsUntil.After(time.Now().Add(27*24*time.Hour)), "four weeks ahead, at least 27 days: %s", done.PartitionsUntil)

@@ -137,6 +137,7 @@ func cases() map[string]func(*suite) {
 		"Definitions_ListAndTenants":              definitionsListAndTenants,
 		"Maintain_RemovesExpiredKeys":             maintainRemovesExpiredKeys,
 		"Maintain_RemovesOldReceipts":             maintainRemovesOldReceipts,
+		"Maintain_RemovesWhatWasHandled":          maintainRemovesWhatWasHandled,
 		"Maintain_SaysHowFarAheadPartitionsReach": maintainSaysHowFarAhead,
 	}
 }

@@ -17,6 +17,12 @@ type codec struct {
 	field   uint64 // reading: the number of the field at hand; 0: there is none
 	wire    uint64 // reading: how it is written
 	err     error  // reading: what is wrong with the bytes; nothing is read after it
+
+	// Reading: the bytes once more, for texts to be parts of, and where b ends in them.
+	all  string
+	upTo int
+
+	input json.RawMessage // of the instance; a command's payload that is the same is not kept again
 }
 
 // How a field is written.
@@ -107,7 +113,9 @@ func (c *codec) chunk() []byte {
 func text[T ~string](c *codec, field uint64, v *T) {
 	if c.reading {
 		if c.at(field, wireBytes) {
-			*v = T(c.chunk())
+			n := len(c.chunk())
+			end := c.upTo - len(c.b)
+			*v = T(c.all[end-n : end])
 			c.advance()
 		}
 	} else if *v != "" {
@@ -190,7 +198,8 @@ func (c *codec) moment(field uint64, v *time.Time) {
 // message writes or reads a message within the message.
 func (c *codec) message(field uint64, fields func(*codec)) {
 	if c.reading {
-		inner := codec{b: c.chunk(), reading: true, err: c.err}
+		inner := codec{b: c.chunk(), reading: true, err: c.err, all: c.all, input: c.input}
+		inner.upTo = c.upTo - len(c.b)
 		inner.advance()
 		fields(&inner)
 		inner.skip(1 << 30)

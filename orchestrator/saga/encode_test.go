@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,7 +107,7 @@ func TestEncode_Golden(t *testing.T) {
 	require.NoError(t, err)
 	fact, err := saga.EncodeFact(fullFact())
 	require.NoError(t, err)
-	for name, b := range map[string][]byte{"instance-2": instance, "fact-2": fact} {
+	for name, b := range map[string][]byte{"instance-3": instance, "fact-2": fact} {
 		path := filepath.Join("testdata", "formats", name+".hex")
 		if *rewriteFormats {
 			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
@@ -116,6 +117,25 @@ func TestEncode_Golden(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, string(text), hex.EncodeToString(b)+"\n", "%s: a field keeps its number; what cannot be read by its number takes a new format", name)
 	}
+}
+
+func TestDecode_OlderFormats(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("testdata", "formats", "instance-2.hex"))
+	require.NoError(t, err)
+	b, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	require.NoError(t, err)
+	old, err := saga.DecodeInstance(b)
+	require.NoError(t, err)
+	require.NotEmpty(t, old.Steps[1].Backward.Payload)
+	again, err := saga.EncodeInstance(old)
+	require.NoError(t, err)
+	require.Less(t, len(again), len(b), "payloads that are the input are not kept again")
+	read, err := saga.DecodeInstance(again)
+	require.NoError(t, err)
+	require.Empty(t, cmp.Diff(old, read))
+	_, err = saga.DecodeFact(again)
+	require.ErrorIs(t, err, saga.ErrFormat, "it is no format of facts")
 }
 
 // A newer version's fields are passed over, wherever they stand.
@@ -176,13 +196,15 @@ func TestEncode_PayloadBytes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		raw := json.RawMessage(rapid.SliceOfN(rapid.Byte(), 1, 300).Draw(t, "payload"))
-		b, err := saga.EncodeInstance(saga.Instance{Input: raw, Steps: []saga.StepState{{Output: raw, Forward: saga.Leg{Payload: raw}}}})
+		other := json.RawMessage(rapid.SliceOfN(rapid.Byte(), 1, 300).Draw(t, "other payload"))
+		b, err := saga.EncodeInstance(saga.Instance{Input: raw, Steps: []saga.StepState{{Output: raw, Forward: saga.Leg{Payload: raw}, Backward: saga.Leg{Payload: other}}}})
 		require.NoError(t, err)
 		in, err := saga.DecodeInstance(b)
 		require.NoError(t, err)
 		require.Equal(t, raw, in.Input)
 		require.Equal(t, raw, in.Steps[0].Output)
 		require.Equal(t, raw, in.Steps[0].Forward.Payload)
+		require.Equal(t, other, in.Steps[0].Backward.Payload)
 	})
 }
 

@@ -1,5 +1,7 @@
 package saga
 
+import "bytes"
+
 // The numbers of the fields of stored bytes, in rising order within a type. A number is never used for another field again.
 
 func (in *Instance) fields(c *codec) {
@@ -19,6 +21,7 @@ func (in *Instance) fields(c *codec) {
 	number(c, 14, &in.EventSeq)
 	number(c, 15, &in.Ignored)
 	c.payload(16, &in.Input)
+	c.input = in.Input
 	c.payload(17, &in.Output)
 	pointer(c, 18, &in.Pause)
 	c.flag(19, &in.Aborting)
@@ -86,7 +89,10 @@ func (s *StepState) fields(c *codec) {
 
 func (l *Leg) fields(c *codec) {
 	c.flag(1, &l.Created)
-	c.payload(2, &l.Payload)
+	same := !c.reading && len(l.Payload) > 0 && bytes.Equal(l.Payload, c.input)
+	if !same {
+		c.payload(2, &l.Payload)
+	}
 	number(c, 3, &l.Edition)
 	number(c, 4, &l.Attempt)
 	number(c, 5, &l.Sends)
@@ -103,6 +109,9 @@ func (l *Leg) fields(c *codec) {
 	uuid(c, 16, &l.Batch)
 	number(c, 17, &l.Index)
 	number(c, 18, &l.Version)
+	if c.flag(19, &same); c.reading && same {
+		l.Payload = c.input
+	}
 }
 
 func (ce *Certificate) fields(c *codec) {

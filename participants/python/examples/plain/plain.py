@@ -26,7 +26,6 @@ CREATE TABLE IF NOT EXISTS payments.refunds (refund_id text PRIMARY KEY, payment
 
 class Payments:
     """Handles one command in one transaction: conn is in it, h are the command's headers."""
-
     def __init__(self, conn, h):
         self.conn, self.h, self.command, self.edition = conn, h, uuid.UUID(h["ce_id"]), int(h["ce_sagaedition"])
 

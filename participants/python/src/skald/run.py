@@ -105,10 +105,11 @@ class _Runner:
         with self._changed:
             self._stopping = True
             partitions = list(self._partitions.values())
+            begun = sum(p.begun for p in partitions)
+        log.info("participant drains", participant=self._participant.name, begun=begun)
         self._wait_for(partitions)
         self._given_up.set()
-        for task in asyncio.all_tasks(self._workers.loop):
-            self._workers.loop.call_soon_threadsafe(task.cancel)
+        self._workers.cancel()
         left = self._sender.close(_FLUSH)
         if left:
             log.warning("replies were not delivered, their commands will come again", count=left)

@@ -20,6 +20,7 @@ class Workers:
             thread.start()
         self.loop = asyncio.new_event_loop()
         self._slots = asyncio.Semaphore(concurrency)
+        self._coroutines: set[asyncio.Task[Any]] = set()  # of the loop's thread alone; those of run_async
         self._loop_thread = threading.Thread(target=self.loop.run_forever, name="skald-loop", daemon=True)
         self._loop_thread.start()
 
@@ -31,10 +32,23 @@ class Workers:
         """Run task in the loop, when a slot is free."""
 
         async def slotted() -> T:
+            own = asyncio.current_task()
+            assert own is not None
+            self._coroutines.add(own)
+            own.add_done_callback(self._coroutines.discard)
             async with self._slots:
                 return await task()
 
         return asyncio.run_coroutine_threadsafe(slotted(), self.loop)
+
+    def cancel(self) -> None:
+        """Cancel what run_async has started; the loop goes on."""
+
+        def cancel() -> None:
+            for task in list(self._coroutines):
+                task.cancel()
+
+        self.loop.call_soon_threadsafe(cancel)
 
     def close(self) -> None:
         """Stop the loop. Threads end with the process."""

@@ -102,6 +102,16 @@ func (c *chart) path(l *line) string {
 	return b.String()
 }
 
+// bare reports whether there is nothing to draw yet.
+func (c *chart) bare() bool {
+	for i := range c.lines {
+		if len(c.lines[i].points) > 1 {
+			return false
+		}
+	}
+	return true
+}
+
 // words tell the chart to who cannot see it.
 func (c *chart) words(title string) string {
 	parts := make([]string, len(c.lines))

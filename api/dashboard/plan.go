@@ -39,10 +39,17 @@ func (p *planView) viewBox(pic *drawing.Picture) string {
 	return fmt.Sprintf("0 0 %d %d", pic.W, pic.H)
 }
 
+// Widths of a letter in the picture, about: what is bold and what stands below it.
+const (
+	nameLetter = 7.9
+	whatLetter = 6.7
+)
+
 // cut shortens a text that has to fit a box of w units; the whole of it stands in the table below the picture.
-func cut(text string, w int) string {
-	if fits := (w - 24) / 8; len(text) > fits {
-		return text[:max(fits-1, 1)] + "…"
+func cut(text string, w int, letter float64) string {
+	runes := []rune(text)
+	if fits := int(float64(w-24) / letter); len(runes) > fits {
+		return string(runes[:max(fits-1, 1)]) + "…"
 	}
 	return text
 }

@@ -5,16 +5,13 @@ package dashboard
 
 //lint:file-ignore SA4006 This context is only used if a nested component is present.
 
-import (
-	"github.com/a-h/templ"
-	templruntime "github.com/a-h/templ/runtime"
-)
+import "github.com/a-h/templ"
+import templruntime "github.com/a-h/templ/runtime"
 
 import (
-	"time"
-
 	"github.com/skaldhq/skald/api/client"
 	"github.com/skaldhq/skald/api/dashboard/ui"
+	"time"
 )
 
 func sagasPage(v *sagaList) templ.Component {

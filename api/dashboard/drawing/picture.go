@@ -134,17 +134,6 @@ func (p *pen) sideways(x, y int) {
 	p.x, p.y = x, y
 }
 
-// updown swings to a place so that it leaves and arrives vertically.
-func (p *pen) updown(x, y int) {
-	if x == p.x {
-		p.to(x, y)
-		return
-	}
-	mid := (p.y + y) / 2
-	fmt.Fprintf(&p.b, "C%d %d %d %d %d %d", p.x, mid, x, mid, x, y)
-	p.x, p.y = x, y
-}
-
 // corner is how round the corners of around are.
 const corner = 8
 

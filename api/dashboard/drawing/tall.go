@@ -1,91 +1,120 @@
 package drawing
 
-// The measures of a tall picture: with one lane it is as wide as a phone.
+import "slices"
+
+// The measures of a tall picture: it is as wide as a phone.
 const (
-	tallWidth   = 316 // of a lane
+	tallWidth   = 316
 	tallBoxH    = 76
 	tallGapY    = 26
-	tallGapX    = 16 // between lanes
 	tallBackGap = 14 // between a box and the one beside it on the way back
 	tallEdge    = 4
+	tallTrack   = 7 // between the lines beside the boxes
+	tallTracks  = 4 // beyond them lines share one
 )
 
 type tall struct {
-	g    *Graph
-	p    Placed
-	boxW int
-	most int // lanes
+	g      *Graph
+	row    []int // per node
+	at     []int // per row, its node
+	branch bool  // there are lanes, so lines pass beside the boxes
+	gutter int   // left of the boxes, and right of those of the way back
 }
 
-// Tall draws a graph from top to bottom, the way back beside the way forward.
+// Tall draws a graph from top to bottom, each node in a row of its own and the way back beside the way forward.
 func Tall(g Graph) Picture {
-	d := &tall{g: &g, p: Place(g.Nodes, g.Edges), boxW: tallWidth, most: 1}
-	for _, n := range d.p.Lanes {
-		d.most = max(d.most, n)
-	}
-	if g.anyBack() {
-		d.boxW = (tallWidth - tallBackGap) / 2
-	}
-	if d.most > 1 && !g.anyBack() {
-		d.boxW = 190
-	}
-	pic := Picture{
-		W: d.most*(d.laneW()+tallGapX) - tallGapX + 2*tallEdge, H: len(d.p.Lanes)*(tallBoxH+tallGapY) - tallGapY + 2*tallEdge,
-		Forward: make([]Box, g.Nodes), Back: make([]Box, g.Nodes),
-	}
+	p := Place(g.Nodes, g.Edges)
+	d := &tall{g: &g, row: make([]int, g.Nodes)}
 	for i := range g.Nodes {
-		pic.Forward[i] = Box{d.x(d.p.Layer[i], d.p.Lane[i]), d.y(d.p.Layer[i]), d.boxW, tallBoxH}
+		d.at = append(d.at, i)
+	}
+	slices.SortStableFunc(d.at, func(a, b int) int {
+		if p.Layer[a] != p.Layer[b] {
+			return p.Layer[a] - p.Layer[b]
+		}
+		return p.Lane[a] - p.Lane[b]
+	})
+	for row, node := range d.at {
+		d.row[node] = row
+	}
+	for _, n := range p.Lanes {
+		d.branch = d.branch || n > 1
+	}
+	if d.branch {
+		d.gutter = tallTrack*tallTracks + 8
+	}
+	width := tallWidth - d.gutter
+	if g.anyBack() {
+		width = (tallWidth - d.gutter - min(d.gutter, 2*tallTrack) - tallBackGap) / 2
+	}
+	pic := Picture{W: tallWidth + 2*tallEdge, H: g.Nodes*(tallBoxH+tallGapY) - tallGapY + 2*tallEdge, Forward: make([]Box, g.Nodes), Back: make([]Box, g.Nodes)}
+	for i := range g.Nodes {
+		pic.Forward[i] = Box{tallEdge + d.gutter, tallEdge + d.row[i]*(tallBoxH+tallGapY), width, tallBoxH}
 		if g.hasBack(i) {
-			pic.Back[i] = Box{pic.Forward[i].right() + tallBackGap, pic.Forward[i].Y, d.boxW, tallBoxH}
+			pic.Back[i] = Box{pic.Forward[i].right() + tallBackGap, pic.Forward[i].Y, width, tallBoxH}
 		}
 	}
-	for i, e := range g.Edges {
-		pic.Edges = append(pic.Edges, Line{e, d.edge(&pic, i)})
+	for _, e := range g.Edges {
+		pic.Edges = append(pic.Edges, Line{e, d.edge(&pic, e)})
 	}
 	returns := g.returns()
 	for _, e := range returns {
-		line := draw(pic.Back[e.From].midX(), pic.Back[e.From].Y)
-		line.updown(pic.Back[e.To].midX(), pic.Back[e.To].bottom())
-		pic.Returns = append(pic.Returns, Line{e, line.path()})
+		pic.Returns = append(pic.Returns, Line{e, d.back(&pic, e)})
 	}
 	for _, first := range g.firsts(returns) {
-		from, to := pic.Forward[g.Origin], pic.Back[first]
-		line := draw(from.right(), from.midY())
-		switch {
-		case first == g.Origin:
-			line.to(to.X, to.midY())
-		case to.Y < from.Y:
-			line.around([2]int{to.midX(), from.midY()}, [2]int{to.midX(), to.bottom()})
-		default:
-			line.sideways(to.X, to.midY())
-		}
-		pic.Origins = append(pic.Origins, Line{Edge{g.Origin, first}, line.path()})
+		pic.Origins = append(pic.Origins, Line{Edge{g.Origin, first}, d.origin(&pic, first)})
 	}
 	return pic
 }
 
-func (d *tall) laneW() int {
-	if d.g.anyBack() {
-		return 2*d.boxW + tallBackGap
+// edge goes straight down to the next row, and else beside the boxes, on a track of the node that it comes from.
+func (d *tall) edge(pic *Picture, e Edge) string {
+	from, to := pic.Forward[e.From], pic.Forward[e.To]
+	if d.row[e.To] == d.row[e.From]+1 {
+		line := draw(from.midX(), from.bottom())
+		line.to(to.midX(), to.Y)
+		return line.path()
 	}
-	return d.boxW
+	x := from.X - 8 - tallTrack*(d.row[e.From]%tallTracks)
+	line := draw(from.X, from.midY()+10)
+	line.around([2]int{x, from.midY() + 10}, [2]int{x, to.midY() - 10}, [2]int{to.X, to.midY() - 10})
+	return line.path()
 }
 
-func (d *tall) x(layer, lane int) int {
-	return tallEdge + lane*(d.laneW()+tallGapX) + (d.most-d.p.Lanes[layer])*(d.laneW()+tallGapX)/2
+// back goes straight up where no box is in the way, and else beside those of the way back.
+func (d *tall) back(pic *Picture, e Edge) string {
+	from, to := pic.Back[e.From], pic.Back[e.To]
+	free := true
+	for row := d.row[e.To] + 1; row < d.row[e.From]; row++ {
+		free = free && !d.g.hasBack(d.at[row])
+	}
+	if free {
+		line := draw(from.midX(), from.Y)
+		line.to(to.midX(), to.bottom())
+		return line.path()
+	}
+	line := draw(from.right(), from.midY()-8)
+	line.around([2]int{from.right() + tallTrack + 2, from.midY() - 8}, [2]int{from.right() + tallTrack + 2, to.midY() + 8}, [2]int{to.right(), to.midY() + 8})
+	return line.path()
 }
 
-func (d *tall) y(layer int) int { return tallEdge + layer*(tallBoxH+tallGapY) }
-
-func (d *tall) edge(pic *Picture, i int) string {
-	from, to := pic.Forward[d.g.Edges[i].From], pic.Forward[d.g.Edges[i].To]
-	line := draw(from.midX(), from.bottom())
-	layer := d.p.Layer[d.g.Edges[i].From]
-	for at, lane := range d.p.Bends[i] {
-		x := d.x(layer+1+at, lane) + d.boxW/2
-		line.updown(x, d.y(layer+1+at))
-		line.to(x, d.y(layer+1+at)+tallBoxH)
+// origin goes to the right, and up or down between the columns unless the way is free.
+func (d *tall) origin(pic *Picture, first int) string {
+	from, to := pic.Forward[d.g.Origin], pic.Back[first]
+	line := draw(from.right(), from.midY())
+	if first == d.g.Origin {
+		line.to(to.X, to.midY())
+		return line.path()
 	}
-	line.updown(to.midX(), to.Y)
+	free := !d.g.hasBack(d.g.Origin) && d.row[first] < d.row[d.g.Origin]
+	for row := d.row[first] + 1; row < d.row[d.g.Origin]; row++ {
+		free = free && !d.g.hasBack(d.at[row])
+	}
+	if free {
+		line.around([2]int{to.midX(), from.midY()}, [2]int{to.midX(), to.bottom()})
+		return line.path()
+	}
+	x := from.right() + tallBackGap/2
+	line.around([2]int{x, from.midY()}, [2]int{x, to.midY()}, [2]int{to.X, to.midY()})
 	return line.path()
 }

@@ -17,7 +17,7 @@ const (
 type wide struct {
 	g       *Graph
 	p       Placed
-	rowH    int
+	rowH    []int // of a lane, per row of columns
 	bandY   []int // top of each row of columns
 	bands   int
 	columns int
@@ -26,17 +26,13 @@ type wide struct {
 // Wide draws a graph from left to right; a long one goes on in the next row.
 func Wide(g Graph) Picture {
 	d := &wide{g: &g, p: Place(g.Nodes, g.Edges)}
-	d.rowH = wideBoxH + wideGapY
-	if g.anyBack() {
-		d.rowH = wideBoxH + wideBackGap + wideBackH + wideGapY
-	}
 	layers := len(d.p.Lanes)
 	d.columns = min(layers, wideColumns)
 	d.bands = (layers + wideColumns - 1) / wideColumns
 	y := wideEdge
 	for b := range d.bands {
-		d.bandY = append(d.bandY, y)
-		y += d.lanes(b)*d.rowH - wideGapY + wideBandGap
+		d.bandY, d.rowH = append(d.bandY, y), append(d.rowH, d.laneHeight(b))
+		y += d.lanes(b)*d.rowH[b] - wideGapY + wideBandGap
 	}
 	pic := Picture{W: d.right() + wideEdge, H: y - wideBandGap + wideEdge, Forward: make([]Box, g.Nodes), Back: make([]Box, g.Nodes)}
 	if d.bands > 1 {
@@ -73,6 +69,16 @@ func (d *wide) lanes(band int) int {
 	return most
 }
 
+// laneHeight leaves room for the way back where a row of columns has some of it.
+func (d *wide) laneHeight(band int) int {
+	for i := range d.g.Nodes {
+		if d.band(i) == band && d.g.hasBack(i) {
+			return wideBoxH + wideBackGap + wideBackH + wideGapY
+		}
+	}
+	return wideBoxH + wideGapY
+}
+
 func (d *wide) left() int {
 	if d.bands > 1 {
 		return wideEdge + wideGutter
@@ -87,7 +93,7 @@ func (d *wide) x(layer int) int { return d.left() + layer%wideColumns*(wideBoxW+
 // y is the top of a box; layers with fewer lanes than their row has stand in its middle.
 func (d *wide) y(layer, lane int) int {
 	band := layer / wideColumns
-	return d.bandY[band] + lane*d.rowH + (d.lanes(band)-d.p.Lanes[layer])*d.rowH/2
+	return d.bandY[band] + lane*d.rowH[band] + (d.lanes(band)-d.p.Lanes[layer])*d.rowH[band]/2
 }
 
 func (d *wide) edge(pic *Picture, i int) string {
@@ -115,7 +121,7 @@ func (d *wide) step(line *pen, layer, x, y int) {
 
 // gap is the middle of the space below a row of columns.
 func (d *wide) gap(band int) int {
-	return d.bandY[band] + d.lanes(band)*d.rowH - wideGapY + wideBandGap/2
+	return d.bandY[band] + d.lanes(band)*d.rowH[band] - wideGapY + wideBandGap/2
 }
 
 func (d *wide) back(from, to Box, fromBand, toBand int) string {
@@ -141,7 +147,7 @@ func (d *wide) origin(pic *Picture, first int) string {
 	case first == d.g.Origin:
 		line.to(to.midX(), to.Y)
 	case d.band(first) != d.band(d.g.Origin):
-		y := from.bottom() + wideBackGap + wideBackH/2
+		y := from.bottom() + wideGapY/2
 		line.around([2]int{line.x, y}, [2]int{d.left() - wideGutter + 14, y})
 		d.up(line, d.band(first), to)
 	case to.right() < from.midX() && to.midY() > from.bottom():

@@ -151,7 +151,7 @@ func (l *lead) sayLive(sg *client.Saga, back string) {
 		return
 	}
 	if left := toUndo(sg); len(left) > 0 {
-		l.Texts = append(l.Texts, "Still to be undone, in this order: "+strings.Join(left, ", ")+".")
+		l.Texts = append(l.Texts, "Still to be undone, in this order: "+some(left)+".")
 	}
 }
 

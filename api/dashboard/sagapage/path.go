@@ -45,6 +45,7 @@ type boxView struct {
 	Faint  bool   // nothing has happened there
 	Full   string // all of it in words
 	Has    bool   // an Effect is shown
+	Icon   bool   // its Mark is shown
 }
 
 // id tells the pictures of one page apart.
@@ -163,11 +164,14 @@ func (d *painter) ahead(i int, at drawing.Box) boxView {
 	if n.Kind != "compensatable" {
 		b.Kind = n.Kind
 	}
-	marks := 1
-	if b.Kind != "" {
-		marks = 2
+	b.Icon = status != "pending"
+	marks := 0
+	for _, shown := range []bool{b.Icon, b.Kind != ""} {
+		if shown {
+			marks++
+		}
 	}
-	b.Name, b.State = fit(n.Step, (at.W-16-20*marks)*2/17), fit(state, (at.W-18)*2/13)
+	b.Name, b.State = fit(n.Step, room(at.W-18-18*marks, at.W)), fit(state, (at.W-18)*2/13)
 	b.Full = d.full(n, st, state)
 	return b
 }
@@ -233,8 +237,13 @@ func (d *painter) back(i int, at drawing.Box) boxView {
 			state = "not undone"
 		}
 	}
+	b.Icon = !b.Faint && at.W >= narrow
+	left := at.W - 36
+	if b.Icon {
+		left -= 22
+	}
 	command, _, _ := strings.Cut(n.Compensation, ".")
-	b.Name, b.State = fit(command, (at.W-58)*2/17), fit(state, (at.W-18)*2/13)
+	b.Name, b.State = fit(command, room(left, at.W)), fit(state, (at.W-18)*2/13)
 	b.Full = fmt.Sprintf("Back: %s, by %s of %s. %s.", n.Step, n.Compensation, n.Participant, state)
 	if st.Error != nil && (st.Status == "undo_failed" || st.Status == "undo_backing_off") {
 		b.Full += " " + story.Coded(st.Error.Code, st.Error.Message)
@@ -257,6 +266,25 @@ func (d *painter) label() string {
 		text += " Back: " + strings.Join(back, ", ") + "."
 	}
 	return text
+}
+
+// narrow is the width below which a box is written in smaller letters.
+const narrow = 160
+
+// room is how many bold letters fit into a width, in a box of another.
+func room(width, box int) int {
+	if box < narrow {
+		return width * 2 / 15
+	}
+	return width * 2 / 17
+}
+
+// kindX is where the sign of its kind stands.
+func (b *boxView) kindX() int {
+	if b.Icon {
+		return b.W - 46
+	}
+	return b.W - 26
 }
 
 // fit cuts text to n characters.

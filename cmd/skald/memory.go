@@ -12,7 +12,7 @@ const (
 	// heapTarget is how large the heap may grow between two collections, in bytes, as long as what is alive is less than half of it.
 	// Go would collect at twice what is alive; a replica keeps little, and throws away much. Half as many bytes again beside the
 	// heap (stacks, the program, freed pages) stay below 150 MB.
-	heapTarget = 88 << 20
+	heapTarget = 64 << 20
 	// gcPercentLeast is Go's own, and gcPercentMost keeps a small heap from growing for nothing.
 	gcPercentLeast = 100
 	gcPercentMost  = 800

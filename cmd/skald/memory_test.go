@@ -13,7 +13,7 @@ import (
 func TestGCPercent(t *testing.T) {
 	t.Parallel()
 	for alive, want := range map[uint64]int64{
-		0: 100, 1 << 20: 800, 11 << 20: 700, 22 << 20: 300, 44 << 20: 100, 1 << 30: 100,
+		0: 100, 1 << 20: 800, 8 << 20: 700, 16 << 20: 300, 32 << 20: 100, 1 << 30: 100,
 	} {
 		require.Equal(t, want, gcPercent(alive), "%d bytes alive", alive)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/skaldhq/skald/orchestrator/internal/stored"
@@ -53,6 +54,7 @@ func (c *sagaCheck) columns() {
 		differs("batches", row.Batches, want)
 	}
 	c.causes()
+	c.waits()
 }
 
 // causes checks why the saga waits. A hold changes what is stored when the row is written, and nothing is written when it ends:
@@ -76,4 +78,58 @@ func (c *sagaCheck) causes() {
 	if !held && !slices.Equal(row.Causes, want) {
 		c.add(ColumnDiffers, "column causes is %v, and the instance says %v", row.Causes, want)
 	}
+}
+
+// waits checks whom the saga waits for. What is held when the row is written has `hold` for the step: instead of `attention` where a step
+// is to be undone, beside `backoff` where a command is to be sent again, and of one that is ready to be undone alone.
+func (c *sagaCheck) waits() {
+	row := c.row
+	if c.in.Status.Terminal() {
+		if len(row.Waits) > 0 {
+			c.add(ColumnDiffers, "column waits is %v, and the saga has ended", row.Waits)
+		}
+		return
+	}
+	if c.def == nil {
+		return
+	}
+	want := stored.Waits(&c.in, saga.Blocked(c.def, c.in, saga.Env{At: c.slice.At}))
+	more, missing := differ(row.Waits, want)
+	held := func(wait string) bool {
+		return strings.HasPrefix(wait, string(saga.CauseHold)+" ") && c.mayBeHeld(wait)
+	}
+	person := func(wait string) bool { return strings.HasPrefix(wait, string(saga.CauseAttention)+" ") }
+	wrong := slices.ContainsFunc(more, func(w string) bool { return !held(w) }) ||
+		slices.ContainsFunc(missing, func(w string) bool { return len(more) == 0 || !person(w) })
+	if wrong {
+		c.add(ColumnDiffers, "column waits is %v, and the instance says %v", row.Waits, want)
+	}
+}
+
+// mayBeHeld reports whether a hold can keep a step of its participant from moving.
+func (c *sagaCheck) mayBeHeld(wait string) bool {
+	for i := range c.def.Steps {
+		if wait != string(saga.CauseHold)+" "+c.def.Steps[i].Participant {
+			continue
+		}
+		if st := c.in.Steps[i].Status; st == saga.BackingOff || st == saga.UndoBackingOff || c.in.Aborting {
+			return true
+		}
+	}
+	return false
+}
+
+// differ is what has holds beyond want, and what it lacks; both are sorted, and may hold a label more than once.
+func differ(has, want []string) (more, missing []string) {
+	for len(has) > 0 || len(want) > 0 {
+		switch {
+		case len(want) == 0 || len(has) > 0 && has[0] < want[0]:
+			more, has = append(more, has[0]), has[1:]
+		case len(has) == 0 || want[0] < has[0]:
+			missing, want = append(missing, want[0]), want[1:]
+		default:
+			has, want = has[1:], want[1:]
+		}
+	}
+	return more, missing
 }

@@ -196,6 +196,21 @@ func damages() []damage {
 		{"CausesGone", "suspended", func(w *wreck, id saga.ID) {
 			w.exec(`UPDATE skald.sagas SET causes = '{}' WHERE id = $1`, id.String())
 		}, []string{"column_differs|column causes is []"}},
+		{"Waits", "waiting", func(w *wreck, id saga.ID) {
+			w.exec(`UPDATE skald.sagas SET waits = '{reply nobody}' WHERE id = $1`, id.String())
+		}, []string{"column_differs|column waits is [reply nobody]"}},
+		{"WaitsGone", "suspended", func(w *wreck, id saga.ID) {
+			w.exec(`UPDATE skald.sagas SET waits = '{}' WHERE id = $1`, id.String())
+		}, []string{"column_differs|column waits is []"}},
+		{"WaitsTwice", "waiting", func(w *wreck, id saga.ID) {
+			w.exec(`UPDATE skald.sagas SET waits = waits || waits WHERE id = $1`, id.String())
+		}, []string{"column_differs|column waits is"}},
+		{"WaitsHeld", "waiting", func(w *wreck, id saga.ID) { // nothing of it can be held
+			w.exec(`UPDATE skald.sagas SET waits = array_prepend('hold ' || split_part(waits[1], ' ', 2), waits) WHERE id = $1`, id.String())
+		}, []string{"column_differs|column waits is [hold "}},
+		{"WaitsAfterTheEnd", "completed", func(w *wreck, id saga.ID) {
+			w.exec(`UPDATE skald.sagas SET waits = '{unbegun}' WHERE id = $1`, id.String())
+		}, []string{"column_differs|column waits is [unbegun], and the saga has ended"}},
 		{"Batches", "waiting", func(w *wreck, id saga.ID) {
 			w.exec(`UPDATE skald.sagas SET batches = '{}' WHERE id = $1`, id.String())
 		}, []string{"column_differs|column batches is []"}},

@@ -94,6 +94,7 @@ type Saga struct {
 	Labels    map[string]string
 	Attention []string
 	Causes    []string
+	Waits     []string
 	Batches   []saga.BatchID
 	Instance  []byte
 	Facts     []Fact // in the order of Seq

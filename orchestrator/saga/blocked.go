@@ -65,6 +65,7 @@ func (m *machine) blockedStep(i int) (BlockedOn, bool) {
 	b := BlockedOn{Step: def.Name, Participant: def.Participant}
 	if h := m.holdingStep(i); h != nil && m.waitsForHold(i) && s.Status != InFlight && s.Status != Undoing {
 		b.Cause, b.Since, b.Message, b.What, b.By = CauseHold, h.From, h.Reason, h.What, h.By
+		b.Limit = s.Status == Held && !s.LimitedAt.IsZero()
 		b.Out = s.Status == BackingOff || s.Status == UndoBackingOff
 		return b, true
 	}

@@ -39,6 +39,7 @@ func auditSagasWithAllThatBelongsToThem(s *suite) {
 	})
 	plain := s.instance()
 	b := s.batch(in, plain)
+	b.Writes[0].Blocked[0].Participant = "stock"
 	hash := [32]byte{7}
 	tx := s.beginNeed(orchestrator.Need{Claims: []orchestrator.Claim{{Kind: orchestrator.ClaimBusinessKey, Tenant: tenant, Saga: "order", Key: "A-1", ID: in.ID, Hash: hash}}})
 	require.NoError(s, tx.Commit(s.ctx, b))
@@ -65,7 +66,7 @@ func auditSagasWithAllThatBelongsToThem(s *suite) {
 	require.Equal(s, auditing.Saga{
 		ID: in.ID, Shard: in.ID.Shard(), Tenant: tenant, Saga: "order", Version: 1, Key: "A-1", Status: saga.Running, Revision: 1,
 		CreatedAt: in.CreatedAt.UTC().Truncate(time.Microsecond), WakeAt: w.WakeAt.UTC().Truncate(time.Microsecond), Labels: in.Labels,
-		Attention: []string{"slow"}, Causes: []string{"reply"}, Batches: []saga.BatchID{b.ID}, Instance: bytes,
+		Attention: []string{"slow"}, Causes: []string{"reply"}, Waits: []string{"reply stock"}, Batches: []saga.BatchID{b.ID}, Instance: bytes,
 	}, got)
 	require.Nil(s, slice.Sagas[1].Owner)
 	require.Empty(s, slice.Sagas[1].Labels)

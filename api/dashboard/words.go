@@ -9,6 +9,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/skaldhq/skald/api/client"
+	"github.com/skaldhq/skald/api/dashboard/ui"
 )
 
 func headline(p client.Problem, what string) string {
@@ -69,7 +70,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // nameOf is what people call a saga: its business key, else its id.
 func nameOf(s *client.Saga) string {
 	if s.Key != "" {
-		return s.Key
+		return ui.Visible(s.Key)
 	}
 	return s.ID
 }

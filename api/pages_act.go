@@ -131,7 +131,7 @@ func (p pageBackend) HandleQuarantined(ctx context.Context, id int64, action cli
 }
 
 func (p pageBackend) HandleManyQuarantined(ctx context.Context, action client.QuarantineAction, req client.QuarantineManyRequest, dry bool, idempotencyKey string) (client.QuarantineMany, error) {
-	return send[client.QuarantineMany](ctx, PermitOperate, req, func(raw rawBody) *quarantineManyInput {
+	return send[client.QuarantineMany](ctx, PermitBulk, req, func(raw rawBody) *quarantineManyInput {
 		return &quarantineManyInput{rawBody: raw, DryRun: dry, IdempotencyKey: idempotencyKey}
 	}, func(ctx context.Context, in *quarantineManyInput) (*answer, error) {
 		return p.api.actQuarantine(ctx, orchestrator.QuarantineAction(action), in)

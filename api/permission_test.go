@@ -43,7 +43,7 @@ func wanted() map[string]Permission {
 		"GET /v1/definitions/{name}": PermitRead, "GET /v1/definitions/{name}/{version}": PermitRead, "GET /v1/quarantine": PermitRead,
 		"GET /v1/quarantine/groups": PermitRead, "GET /v1/quarantine/{id}": PermitRead,
 		"POST /v1/quarantine/{id}/redrive": PermitOperate, "POST /v1/quarantine/{id}/discard": PermitOperate,
-		"POST /v1/quarantine:redrive": PermitOperate, "POST /v1/quarantine:discard": PermitOperate,
+		"POST /v1/quarantine:redrive": PermitBulk, "POST /v1/quarantine:discard": PermitBulk,
 		"GET /v1/stats": PermitRead, "GET /v1/participants": PermitRead, "GET /v1/holds": PermitRead, "GET /v1/holds/{id}": PermitRead, "POST /v1/holds": PermitOperate, "DELETE /v1/holds/{id}": PermitOperate, "GET /v1/limits": PermitRead, "PUT /v1/limits/{scope}/{name}": PermitOperate, "DELETE /v1/limits/{scope}/{name}": PermitOperate,
 		"GET /v1/audit": PermitAudit, "GET /healthz": Public, "GET /readyz": Public,
 	}

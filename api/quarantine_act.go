@@ -45,7 +45,7 @@ func (a *API) registerQuarantineActions() {
 		register(a, route{
 			id: string(action) + "-quarantine", method: http.MethodPost, path: "/v1/quarantine:" + string(action), tag: "operate",
 			summary: summary[1], description: "Oldest first, each in a transaction of its own with its audit row, and with an outcome or an error of its own.",
-			permission: PermitOperate, body: client.QuarantineManyRequest{}, answers: map[int]any{http.StatusOK: client.QuarantineMany{}},
+			permission: PermitBulk, body: client.QuarantineManyRequest{}, answers: map[int]any{http.StatusOK: client.QuarantineMany{}},
 			headers: []string{"Idempotency-Replayed"}, limit: time.Minute,
 		}, func(ctx context.Context, in *quarantineManyInput) (*answer, error) {
 			return a.actQuarantine(ctx, action, in)

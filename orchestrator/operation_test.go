@@ -333,6 +333,27 @@ func TestAct_Rebind(t *testing.T) {
 	require.ErrorAs(t, b.engine.OfferAct(pause, nil), &input, "nothing else takes a version")
 }
 
+// The record of a rebind says from where it was asked for, and from which version to which it led.
+func TestAct_RebindIsAudited(t *testing.T) {
+	t.Parallel()
+	b := operating(t, 1)
+	req := action(b.stuck[0], saga.ActionRebind)
+	req.Act.Version = 2
+	answered := make(chan error, 1)
+	go func() { // owned by the test, which waits for its answer
+		_, err := b.engine.Act(orchestrator.WithRemote(t.Context(), "203.0.113.7"), req)
+		answered <- err
+	}()
+	await(t, "the wish is handed in", func() bool { return b.engine.Intake() > 0 })
+	b.turn()
+	require.NoError(t, <-answered)
+	entries, err := b.memory.Audit(t.Context(), tenant, 0, 1)
+	require.NoError(t, err)
+	require.Equal(t, "saga.rebind", entries[0].Action)
+	require.Equal(t, "203.0.113.7", entries[0].From)
+	require.JSONEq(t, `{"from_version":1,"to_version":2}`, string(entries[0].Detail))
+}
+
 func action2(id saga.ID, step string) orchestrator.ActRequest {
 	req := action(id, saga.ActionRetry)
 	req.Act.Step = step

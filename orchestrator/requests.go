@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
@@ -106,7 +107,7 @@ func (c *committer) applyAct(ctx context.Context, f *forming, w *working, it *it
 		c.reply(f, it, answer{NotFound: true})
 		return nil
 	}
-	before := w.in.Revision
+	before, version := w.in.Revision, w.in.Version
 	if req.IfRevision != 0 && req.IfRevision != before {
 		c.reply(f, it, answer{Revision: true})
 		return nil
@@ -125,10 +126,14 @@ func (c *committer) applyAct(ctx context.Context, f *forming, w *working, it *it
 		f.answers = append(f.answers, func() { it.fail(err) })
 		return nil
 	}
-	f.batch.Audit = append(f.batch.Audit, Audit{
+	done := Audit{
 		Tenant: req.Tenant, Actor: req.Act.By, From: it.from, Action: "saga." + string(req.Act.Action), Saga: req.ID,
 		Target: req.Act.Step, Reason: req.Act.Reason, RequestID: req.RequestID, Before: before, After: w.in.Revision,
-	})
+	}
+	if req.Act.Action == saga.ActionRebind {
+		done.Detail = fmt.Appendf(nil, `{"from_version":%d,"to_version":%d}`, version, w.in.Version)
+	}
+	f.batch.Audit = append(f.batch.Audit, done)
 	c.reply(f, it, answer{Acted: &Acted{ID: req.ID, Status: w.in.Status, Revision: w.in.Revision, Pending: d.Pending, Changed: d.Outcome == saga.Applied, Why: d.Why}})
 	return nil
 }

@@ -14,13 +14,13 @@ import (
 	"github.com/skaldhq/skald/participants/wire"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/*.golden")
+var update = flag.Bool("update", false, "rewrite testdata/rules.txt")
 
 // TestRules_Table walks every rule over every row that it may meet. SDKs in other languages read the file: a rule of theirs that
 // differs in any line is not this protocol. -update writes it; read the difference.
 func TestRules_Table(t *testing.T) {
 	t.Parallel()
-	const path = "testdata/rules.golden"
+	const path = "testdata/rules.txt"
 	got := ruleTable()
 	if *update {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))

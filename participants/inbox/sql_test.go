@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -29,5 +30,15 @@ func TestSQL_EveryStatementPrepares(t *testing.T) {
 	} {
 		_, err := conn.Prepare(t.Context(), name, strings.ReplaceAll(sql, "{schema}", "team"))
 		require.NoError(t, err, name)
+	}
+}
+
+// The protocol's page has the barrier's statements in full, for those who write a participant without this package.
+func TestSQL_IsThatOfTheProtocol(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/protocol.md")
+	require.NoError(t, err)
+	for _, sql := range []string{createTableSQL, createIndexSQL, insertSQL, lockSQL, updateSQL, purgeSQL, savepointSQL, rollbackToSQL, lockTimeoutDefaultSQL} {
+		require.Contains(t, string(page), strings.ReplaceAll(sql, "{schema}", "team")+";\n")
 	}
 }

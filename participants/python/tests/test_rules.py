@@ -1,4 +1,4 @@
-"""The rules, against participants/testdata/rules.golden, which the Go SDK's own rules write."""
+"""The rules, against participants/testdata/rules.txt, which the Go SDK's own rules write."""
 
 import re
 import uuid
@@ -13,7 +13,7 @@ from skald.rules import Result, Row, State, Then
 from skald.wire import Command, Outcome, Verb, command_id
 
 SAGA = uuid.UUID(int=1)
-LINES = [x for x in (PARTICIPANTS / "testdata" / "rules.golden").read_text().splitlines() if x and not x.startswith("#")]
+LINES = [x for x in (PARTICIPANTS / "testdata" / "rules.txt").read_text().splitlines() if x and not x.startswith("#")]
 LINE = re.compile(r"(?P<rule>\w+) (?P<edition>\d) \| row (?P<row>.*?)(?: settled (?P<settled>\w+))? -> .*")
 
 

@@ -57,13 +57,15 @@ class PostgresBarrier:
     """A barrier in one schema of one database, which migrate has made. It is safe for concurrent use.
 
     A transaction takes a connection for as long as its handler runs: connections should be as many as the runner's concurrency, else
-    commands wait for one. Async handlers have a pool of their own, in the loop that first uses it.
+    commands wait for one. timeout is how long in seconds.
+    Async handlers have a pool of their own, in the loop that first uses it.
     """
 
-    def __init__(self, conninfo: str, schema: str, *, connections: int = 16) -> None:
+    def __init__(self, conninfo: str, schema: str, *, connections: int = 16, timeout: float = 30) -> None:
         self._conninfo = conninfo
         self._statements = Statements(schema)
         self._size = connections
+        self._timeout = timeout
         self._lock = threading.Lock()
         self._pool: ConnectionPool[Connection] | None = None
         self._async_pool: AsyncConnectionPool[AsyncConnection] | None = None
@@ -77,6 +79,7 @@ class PostgresBarrier:
                     self._conninfo,
                     min_size=0,
                     max_size=self._size,
+                    timeout=self._timeout,
                     open=True,
                     configure=_configure,
                     kwargs={"autocommit": True},
@@ -94,6 +97,7 @@ class PostgresBarrier:
                     self._conninfo,
                     min_size=0,
                     max_size=self._size,
+                    timeout=self._timeout,
                     open=False,
                     configure=_aconfigure,
                     kwargs={"autocommit": True},

@@ -1,6 +1,6 @@
 """What a row of the barrier means for a command. Pure functions: no clock, no store.
 
-They are those of the Go SDK's rules.go; participants/testdata/rules.golden holds both to the same answers.
+They are those of the Go SDK's rules.go; participants/testdata/rules.txt holds both to the same answers.
 """
 
 import uuid

@@ -22,9 +22,10 @@ func Tracing(provider trace.TracerProvider) Middleware {
 	w3c := propagation.TraceContext{}
 	return func(next HandlerFunc) HandlerFunc {
 		return func(ctx context.Context, req *Request) (Result, error) {
-			carrier := propagation.MapCarrier{wire.HeaderTraceParent: req.TraceParent, wire.HeaderTraceState: req.TraceState}
-			ctx, span := tracer.Start(w3c.Extract(ctx, carrier), string(req.Verb)+" "+req.Name,
-				trace.WithSpanKind(trace.SpanKindConsumer))
+			if req.TraceParent != "" {
+				ctx = w3c.Extract(ctx, propagation.MapCarrier{wire.HeaderTraceParent: req.TraceParent, wire.HeaderTraceState: req.TraceState})
+			}
+			ctx, span := tracer.Start(ctx, string(req.Verb)+" "+req.Name, trace.WithSpanKind(trace.SpanKindConsumer))
 			defer span.End()
 			if span.IsRecording() {
 				span.SetAttributes(

@@ -104,29 +104,28 @@ func (c *Codec) Event(in *saga.Instance, fact saga.Fact) orchestrator.Record {
 	}
 	id := in.ID.String()
 	sequence := strconv.FormatInt(fact.Sequence, 10)
-	list := []orchestrator.Header{
-		header(wire.HeaderContentType, wire.ContentType),
-		header(wire.HeaderSpecVersion, wire.SpecVersion),
-		header(wire.HeaderID, id+"/"+sequence),
-		header(wire.HeaderSource, c.source),
-		header(wire.HeaderType, "skald."+string(fact.Type)),
-		header(wire.HeaderSubject, id),
-		header(wire.HeaderTime, fact.At.UTC().Format(time.RFC3339Nano)),
-		header(wire.HeaderSagaType, in.Saga),
-		header(wire.HeaderSagaVersion, strconv.Itoa(in.Version)),
-		header(wire.HeaderSagaTenant, in.Tenant),
-		header(wire.HeaderSequence, sequence),
-		header(wire.HeaderCorrelationID, correlation(in)),
-	}
+	var h headerWriter
+	h.add(wire.HeaderContentType, wire.ContentType)
+	h.add(wire.HeaderSpecVersion, wire.SpecVersion)
+	h.add(wire.HeaderID, id+"/"+sequence)
+	h.add(wire.HeaderSource, c.source)
+	h.add(wire.HeaderType, "skald."+string(fact.Type))
+	h.add(wire.HeaderSubject, id)
+	h.add(wire.HeaderTime, fact.At.UTC().Format(time.RFC3339Nano))
+	h.add(wire.HeaderSagaType, in.Saga)
+	h.add(wire.HeaderSagaVersion, strconv.Itoa(in.Version))
+	h.add(wire.HeaderSagaTenant, in.Tenant)
+	h.add(wire.HeaderSequence, sequence)
+	h.add(wire.HeaderCorrelationID, correlation(in))
 	if fact.Step != "" {
-		list = append(list, header(wire.HeaderSagaStep, fact.Step))
+		h.add(wire.HeaderSagaStep, fact.Step)
 	}
 	return orchestrator.Record{
 		Kind:    orchestrator.RecordEvent,
 		Topic:   c.topics.Events(),
 		Key:     []byte(id),
 		Value:   value,
-		Headers: list,
+		Headers: h.headers,
 		Saga:    in.ID,
 		Step:    fact.Step,
 	}
@@ -240,8 +239,19 @@ func correlation(in *saga.Instance) string {
 	return in.ID.String()
 }
 
-func header(key, value string) orchestrator.Header {
-	return orchestrator.Header{Key: key, Value: []byte(value)}
+// headerWriter gathers headers; their values share memory.
+type headerWriter struct {
+	headers []orchestrator.Header
+	values  []byte
+}
+
+func (w *headerWriter) add(key, value string) {
+	if w.headers == nil {
+		w.headers, w.values = make([]orchestrator.Header, 0, 13), make([]byte, 0, 384)
+	}
+	begin := len(w.values)
+	w.values = append(w.values, value...)
+	w.headers = append(w.headers, orchestrator.Header{Key: key, Value: w.values[begin:len(w.values):len(w.values)]})
 }
 
 func headers(list []wire.Header) []orchestrator.Header {

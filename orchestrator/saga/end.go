@@ -234,14 +234,14 @@ func (m *machine) publishRefused(b PublishRefused) error {
 // check says which invariant is broken; empty: none. The database repeats the few that must never break.
 func (in *Instance) check(def *Definition) string {
 	var broken []string
-	add := func(ok bool, what string) {
+	add := func(ok bool, of, what string) { // put together only where it is broken: this is run after every decision
 		if !ok {
-			broken = append(broken, what)
+			broken = append(broken, of+what)
 		}
 	}
-	add(len(in.Steps) == len(def.Steps), "the steps are not those of the definition")
-	add(in.Status.Terminal() == (in.Certificate != nil), "a saga has a certificate exactly when it ended")
-	add(in.Aborting == (in.Abort != nil), "an abort has a reason exactly when it began")
+	add(len(in.Steps) == len(def.Steps), "", "the steps are not those of the definition")
+	add(in.Status.Terminal() == (in.Certificate != nil), "", "a saga has a certificate exactly when it ended")
+	add(in.Aborting == (in.Abort != nil), "", "an abort has a reason exactly when it began")
 	if len(broken) > 0 {
 		return strings.Join(broken, "; ")
 	}
@@ -249,10 +249,10 @@ func (in *Instance) check(def *Definition) string {
 	for i := range in.Steps {
 		s := &in.Steps[i]
 		name := def.Steps[i].Name
-		add(!s.Forward.Created || in.predecessorsAsked(def, i), name+" started before its predecessors were settled (S10)")
-		add(!s.Backward.Created || in.Aborting, name+" is undone without an abort (S11)")
-		add(!(passed && s.Backward.Created), name+" is undone past the pivot (S15)")
-		add(!(in.Status == Completed) || s.Status == Succeeded || s.Status == Skipped, name+" is not settled in a completed saga")
+		add(!s.Forward.Created || in.predecessorsAsked(def, i), name, " started before its predecessors were settled (S10)")
+		add(!s.Backward.Created || in.Aborting, name, " is undone without an abort (S11)")
+		add(!(passed && s.Backward.Created), name, " is undone past the pivot (S15)")
+		add(!(in.Status == Completed) || s.Status == Succeeded || s.Status == Skipped, name, " is not settled in a completed saga")
 	}
 	return strings.Join(broken, "; ")
 }

@@ -12,10 +12,10 @@ from pydantic import BaseModel
 
 from skald import AsyncConnection, CannotTell, Connection, Fail, Participant, PostgresBarrier, Reject, Request, migrate
 from skald.testing import Saga
-from skald.walk import Limits
+from skald.walk import Policy
 from skald.wire import Command, Reply, Verb, command_id
 
-HASTY = Limits(probe_wait=0.05, compensate_wait=0.05)
+HASTY = Policy(probe_wait=0.05, compensate_wait=0.05)
 LIMIT = 20.0
 
 
@@ -122,7 +122,7 @@ class Rig:
         self.pool = ThreadPoolExecutor(64)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
-        self.saga = Saga(self.serving(Limits()))
+        self.saga = Saga(self.serving(Policy()))
 
     def close(self) -> None:
         self.release.set()
@@ -131,8 +131,8 @@ class Rig:
         asyncio.run_coroutine_threadsafe(self.barrier.aclose(), self.loop).result(LIMIT)
         self.loop.call_soon_threadsafe(self.loop.stop)
 
-    def serving(self, limits: Limits) -> Participant:
-        p = Participant("tester", self.barrier, limits=limits)
+    def serving(self, policy: Policy) -> Participant:
+        p = Participant("tester", self.barrier, policy=policy)
         do, undo = self._handler("done"), self._handler("undone")
         p.execute("Do.v1", Order)(do)
         p.compensate("Undo.v1", Order)(undo)

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -21,7 +22,7 @@ from skald import Connection, Participant, PostgresBarrier, Reject, Request, Und
 from skald.answers import clean
 from skald.sql import CREATE_INDEX, CREATE_TABLE, PURGE
 from skald.testing import Saga
-from skald.walk import Limits
+from skald.walk import Policy
 from skald.watermark import Watermark
 from skald.wire import Outcome, Verb
 
@@ -42,8 +43,8 @@ def barrier(database: str, schema: str) -> Iterator[PostgresBarrier]:
     made.close()
 
 
-def inventory(barrier: PostgresBarrier, limits: Limits | None = None) -> tuple[Participant, list[Any]]:
-    p, seen = Participant("inventory", barrier, limits=limits), list[Any]()
+def inventory(barrier: PostgresBarrier, policy: Policy | None = None) -> tuple[Participant, list[Any]]:
+    p, seen = Participant("inventory", barrier, policy=policy), list[Any]()
 
     @p.execute("Reserve.v1", Item)
     def reserve(_: Connection, request: Request[Item]) -> Reserved:
@@ -76,7 +77,7 @@ def test_a_payload_that_is_not_the_commands_is_rejected(barrier: PostgresBarrier
 
 
 def test_an_output_that_is_too_large_is_rolled_back(barrier: PostgresBarrier) -> None:
-    p, _ = inventory(barrier, Limits(max_output=20))
+    p, _ = inventory(barrier, Policy(max_output=20))
     saga = Saga(p)
     assert saga.execute("Reserve.v1", {"sku": "a" * 20}).code == "output_too_large"
     assert saga.compensate("Release.v1", {"payload": {"sku": "a"}}).code == "nothing_to_undo"
@@ -155,6 +156,28 @@ def test_registering_says_what_is_wrong(barrier: PostgresBarrier) -> None:
     p.execute("Async.v1", Item)(handler)
     with pytest.raises(TypeError, match="async"):
         Saga(p).execute("Async.v1", {"sku": "a"})
+
+
+def test_what_is_around_async_handlers_is_refused(barrier: PostgresBarrier) -> None:
+    async def handler(*_: Any) -> None: ...
+
+    p = Participant("inventory", barrier)
+    p.execute("Async.v1", Item)(handler)
+    with pytest.raises(ValueError, match="block the loop"):
+        p.around("Async.v1")(lambda _: nullcontext())
+    p.around("Other.v1")(lambda _: nullcontext())
+    with pytest.raises(ValueError, match="block the loop"):
+        p.execute("Other.v1", Item)(handler)
+
+
+def test_expired_attempts_are_refused_where_it_is_wanted(barrier: PostgresBarrier) -> None:
+    for policy, code in ((Policy(), ""), (Policy(refuse_expired=True), "expired")):
+        p, _ = inventory(barrier, policy)
+        saga = Saga(p)
+        command = saga.command(Verb.EXECUTE, "Reserve.v1", {"sku": "a"})
+        reply = saga.answer(replace(command, expiry=command.time - timedelta(seconds=1)))
+        assert reply.code == code
+        assert saga.answer(command).outcome is Outcome.SUCCEEDED, "the next attempt is handled"
 
 
 def test_logs_are_json_with_saga_correlation_and_trace(barrier: PostgresBarrier, monkeypatch: pytest.MonkeyPatch) -> None:

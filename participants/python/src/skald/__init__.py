@@ -15,7 +15,7 @@ from skald.kafka import Kafka, ensure_topic
 from skald.participant import Participant
 from skald.postgres import AsyncConnection, Connection, PostgresBarrier, migrate
 from skald.run import Limits, run
-from skald.walk import Executed
+from skald.walk import Executed, Policy
 from skald.wire import Code, Command, Outcome, Reply, Topics, Verb
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "NoReply",
     "Outcome",
     "Participant",
+    "Policy",
     "PostgresBarrier",
     "Reject",
     "Reply",

@@ -17,7 +17,7 @@ from skald.answers import Delivery, NoReply, Request, Stopped, clean
 from skald.drive import adrive, drive
 from skald.postgres import AsyncConnection, Connection, PostgresBarrier
 from skald.rules import Result
-from skald.walk import BarrierError, Limits, Registered, Scope, walk
+from skald.walk import BarrierError, Policy, Registered, Scope, walk
 from skald.wire import Code, Command, Outcome, Reply, Topics, valid_command_name, valid_name
 
 P = TypeVar("P", bound=BaseModel)
@@ -32,6 +32,8 @@ Outside = Callable[[Request[P]], Output] | Callable[[Request[P]], Awaitable[Outp
 
 Around = Callable[[Delivery], AbstractContextManager[None]]
 """What is done around a command's walk, outside of its transaction."""
+
+_NOT_AROUND = "{} has async handlers, and what is around them would block the loop"
 
 log = structlog.get_logger("skald")
 
@@ -53,13 +55,13 @@ class Participant:
     def reserve(conn: Connection, request: Request[ReserveItems]) -> Reserved: ...
     """
 
-    def __init__(self, name: str, barrier: PostgresBarrier, *, topics: Topics | None = None, limits: Limits | None = None) -> None:
+    def __init__(self, name: str, barrier: PostgresBarrier, *, topics: Topics | None = None, policy: Policy | None = None) -> None:
         if not valid_name(name) or name == "skald":
             raise ValueError(f"{name!r} is not a participant's name")
         self.name = name
         self.barrier = barrier
         self.topics = topics or Topics()
-        self.limits = limits or Limits()
+        self.policy = policy or Policy()
         self._commands: dict[str, Registered] = {}
         self._around: dict[str, list[Around]] = {}
 
@@ -101,12 +103,14 @@ class Participant:
         return self._register(name, "ask", payload, external=True, heartbeat=False)
 
     def around(self, name: str) -> Callable[[Around], Around]:
-        """Register a context manager (of the Delivery) around all verbs of a sync command, outside of its transaction.
+        """Register a context manager (of the Delivery) around all verbs of a command with sync handlers, outside of its transaction.
 
         Raising NoReply after its yield leaves a command unanswered.
         """
 
         def add(manager: Around) -> Around:
+            if self._commands.get(name, Registered()).is_async:
+                raise ValueError(_NOT_AROUND.format(name))
             self._around.setdefault(name, []).append(manager)
             return manager
 
@@ -128,7 +132,7 @@ class Participant:
         with _named(command), tracing.span(delivery):
             try:
                 with _all(self._around.get(command.name, []), delivery):
-                    result = drive(walk(Scope(command, registered, self.limits)), self.barrier, delivery)
+                    result = drive(walk(Scope(command, registered, self.policy)), self.barrier, delivery)
             except Exception as e:
                 result = _failure(e)
             return self._reply(delivery, result)
@@ -136,7 +140,7 @@ class Participant:
     async def aanswer(self, delivery: Delivery) -> Reply:
         """answer, for commands with async handlers. Others block the loop."""
         command = delivery.command
-        scope = Scope(command, self.registered(command), self.limits)
+        scope = Scope(command, self.registered(command), self.policy)
         with _named(command), tracing.span(delivery):
             try:
                 result = await adrive(walk(scope), self.barrier, delivery)
@@ -186,6 +190,8 @@ class Participant:
         def add(run: Any) -> Any:
             known = self._commands.get(name)
             is_async = inspect.iscoroutinefunction(run)
+            if is_async and name in self._around:
+                raise ValueError(_NOT_AROUND.format(name))
             if known is not None:
                 if getattr(known, verb) is not None:
                     raise ValueError(f"{verb} of {name} is registered twice")

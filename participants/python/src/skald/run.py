@@ -18,7 +18,7 @@ from skald.participant import Participant
 from skald.rules import Result
 from skald.sender import Sender
 from skald.watermark import Watermark
-from skald.wire import Command, DecodeError, Outcome, Record, Reply
+from skald.wire import Command, DecodeError, Outcome, Problem, Record, Reply
 from skald.workers import Workers
 
 log = structlog.get_logger("skald")
@@ -143,7 +143,7 @@ class _Runner:
         try:
             command = Command.decode(record)
             if command.participant != self._participant.name:
-                raise DecodeError("command", [])
+                raise DecodeError("command", [Problem("ce_type", "is for another participant")])
         except DecodeError as e:
             # Nobody can be answered: it is logged and passed by, so that the partition moves on.
             log.error("record is no command", error=str(e), topic=record.topic, partition=number, offset=offset)

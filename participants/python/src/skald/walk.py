@@ -7,6 +7,7 @@ handlers, nothing here knows a connection: skald.drive does what is asked.
 import uuid
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from skald import rules
@@ -108,12 +109,17 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How long walks wait, in seconds, and how large an output may be, in bytes."""
+class Policy:
+    """How long walks wait, in seconds, and how large an output may be, in bytes.
+
+    refuse_expired answers an attempt that is read after its expiry with `failed`, code expired, without looking at the barrier. It
+    compares this machine's clock with the engine's: for where they are kept in step.
+    """
 
     probe_wait: float = 1.0
     compensate_wait: float = 0.0  # 0: as long as it takes
     max_output: int = 256 << 10
+    refuse_expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ class Scope:
 
     command: Command
     registered: Registered
-    limits: Limits
+    policy: Policy
 
     def key(self, verb: Verb) -> RowKey:
         return RowKey.of(self.command, verb)
@@ -131,6 +137,9 @@ class Scope:
 def walk(s: Scope) -> Walk[Result]:
     """The walk of the command's verb."""
     c, r = s.command, s.registered
+    late = datetime.now(UTC) - c.expiry
+    if s.policy.refuse_expired and late > timedelta(0):
+        return Result(Outcome.FAILED, Code.EXPIRED, f"the attempt expired {late.total_seconds():.3f} s ago")
     try:
         if c.verb is Verb.PROBE:
             return (yield from probe(s))  # no command of the name is needed: the barrier knows
@@ -206,7 +215,7 @@ def _compensate_once(s: Scope) -> Walk[tuple[Result, Row | None]]:
         return (yield from _effect(s, own, undo, to_undo))
 
     try:
-        result = yield from _within(s.limits.compensate_wait, body)
+        result = yield from _within(s.policy.compensate_wait, body)
     except UnstoredError:
         if claimed is None:
             raise
@@ -231,7 +240,7 @@ def probe(s: Scope) -> Walk[Result]:
         return row if ruling.result is None else ruling.result
 
     try:
-        found = yield from _within(s.limits.probe_wait, body)
+        found = yield from _within(s.policy.probe_wait, body)
     except UnstoredError:
         return rules.UNKNOWN  # the execute's transaction is open
     return (yield from _ask(s, found)) if isinstance(found, Row) else found
@@ -305,8 +314,8 @@ def _call(s: Scope, call: Call) -> Walk[Result]:
     if result.outcome not in {Outcome.SUCCEEDED, Outcome.REJECTED}:
         raise UnstoredError(result)
     size = len(result.output or b"")
-    if size > s.limits.max_output:
-        message = f"output has {size} bytes, more than {s.limits.max_output}"
+    if size > s.policy.max_output:
+        message = f"output has {size} bytes, more than {s.policy.max_output}"
         raise UnstoredError(Result(Outcome.FAILED, Code.OUTPUT_TOO_LARGE, message))
     return result
 

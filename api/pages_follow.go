@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	// hintEvery bounds how often a page is told to look again.
-	hintEvery = time.Second
+	// hintEvery bounds how often a page about many sagas is told to look again, and sagaHintEvery one about one saga: whoever looks on
+	// must not cost the engine much.
+	hintEvery     = 2 * time.Second
+	sagaHintEvery = 250 * time.Millisecond
 	// lookAgain is how old a page about many sagas can get where no hint comes: other replicas' sagas may publish no events.
 	lookAgain = 10 * time.Second
 )
@@ -43,7 +45,7 @@ func (p pageBackend) Follow(w http.ResponseWriter, r *http.Request, id string) {
 // settle is how long after a change a page looks once more: that a command has reached Kafka is no revision.
 const settle = time.Second
 
-// hintAtOne hints whenever the saga has a new revision, at most once per hintEvery/4. What it waits for changes without one too, so while
+// hintAtOne hints whenever the saga has a new revision, at most once per sagaHintEvery. What it waits for changes without one too, so while
 // it lives there is a hint with each beat, and one after it has settled.
 func (a *API) hintAtOne(ctx context.Context, out *eventWriter, id saga.ID, known change) error {
 	watcher := a.cfg.Hub.watch(id, known)
@@ -63,7 +65,7 @@ func (a *API) hintAtOne(ctx context.Context, out *eventWriter, id saga.ID, known
 		case <-watcher.wake:
 			latest = watcher.seen()
 			settled.Reset(settle)
-			if err = hint(); err == nil && !pause(ctx, hintEvery/4) {
+			if err = hint(); err == nil && !pause(ctx, sagaHintEvery) {
 				return nil
 			}
 		case <-settled.C:

@@ -23,7 +23,6 @@ type bulkView struct {
 	unfit    bool // the list's filter has what an operation's has not
 	action   client.Action
 	step     string
-	version  int
 	rate     int
 	reason   string
 	once     string

@@ -98,10 +98,13 @@ func (d *Dashboard) definition(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// liveRead is how many live sagas of a definition are looked at for their version.
+const liveRead = 100
+
 // inFlight counts the live sagas of a version among the newest live ones of the definition: lists cannot be filtered by version.
 func (d *Dashboard) inFlight(r *http.Request, name string, version int) (string, error) {
 	list, err := d.backend.Sagas(r.Context(), client.SagaFilter{
-		Saga: name, Status: []client.Status{client.Running, client.Compensating, client.Suspended}, Limit: 500,
+		Saga: name, Status: []client.Status{client.Running, client.Compensating, client.Suspended}, Limit: liveRead,
 	})
 	if err != nil {
 		return "", err
@@ -113,7 +116,7 @@ func (d *Dashboard) inFlight(r *http.Request, name string, version int) (string,
 		}
 	}
 	if list.NextCursor != "" {
-		return ui.Number(n) + " of the newest 500 live ones", nil
+		return ui.Number(n) + " of the newest " + itoa(liveRead) + " live ones", nil
 	}
 	return ui.Number(n), nil
 }

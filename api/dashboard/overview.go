@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	attentionRead  = 100 // sagas that need a person, of which the oldest are shown
+	attentionRead  = 50 // sagas that need a person, of which the oldest are shown
 	attentionShown = 6
-	residueRead    = 100 // newest sagas that did not complete, of which those with residue are shown
+	residueRead    = 50 // newest sagas that did not complete, of which those with residue are shown
 	residueShown   = 5
 	slowestShown   = 8
 )

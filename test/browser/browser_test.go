@@ -34,10 +34,11 @@ type verdict struct {
 type scene struct {
 	URL         string   `json:"url"`
 	Chromium    string   `json:"chromium"`
-	Hostile     []string `json:"hostile"`     // payloads, each the customer's id of a saga
-	Sagas       []string `json:"sagas"`       // their ids
-	Stuck       string   `json:"stuck"`       // a saga whose compensation was refused
-	Screenshots string   `json:"screenshots"` // a folder; empty: none
+	Hostile     []string `json:"hostile"`         // payloads, each the customer's id of a saga
+	Sagas       []string `json:"sagas"`           // their ids
+	Stuck       string   `json:"stuck"`           // a saga whose compensation was refused
+	Screenshots string   `json:"screenshots"`     // a folder; empty: none
+	Parts       []string `json:"parts,omitempty"` // of main.mjs; none: all
 }
 
 // TestDashboard drives the dashboard. It runs alone: a browser and five processes fill a small machine.
@@ -58,11 +59,15 @@ func TestDashboard(t *testing.T) {
 		require.NoError(t, err)
 		apply(t, replica.Client, name, src)
 	}
+	second(t, replica.Client)
 	src, err := os.ReadFile("testdata/desk-visit.yaml")
 	require.NoError(t, err)
 	apply(t, replica.Client, "desk-visit", src)
 
 	sc := scene{URL: replica.URL, Chromium: chromium, Hostile: hostile(), Screenshots: os.Getenv("SKALD_TEST_SCREENSHOTS")}
+	if parts := os.Getenv("SKALD_TEST_BROWSER_PARTS"); parts != "" {
+		sc.Parts = strings.Split(parts, ",")
+	}
 	orders(t, replica.Client)
 	sc.Sagas = haunt(t, replica.Client, sc.Hostile)
 	sc.Stuck = stuck(t, replica.Client)
@@ -125,6 +130,17 @@ func clerk(s *stack.Stack) {
 func apply(t *testing.T, c *client.Client, name string, src []byte) {
 	t.Helper()
 	_, created, err := c.PutDefinition(t.Context(), name, 1, src, true)
+	require.NoError(t, err)
+	require.True(t, created)
+}
+
+// second registers another version of a definition, so that two can be compared.
+func second(t *testing.T, c *client.Client) {
+	t.Helper()
+	src, err := fs.ReadFile(configs.Definitions(), "order-placement.yaml")
+	require.NoError(t, err)
+	changed := strings.NewReplacer("version: 1", "version: 2", "timeout: 5s", "timeout: 8s").Replace(string(src))
+	_, created, err := c.PutDefinition(t.Context(), "order-placement", 2, []byte(changed), false)
 	require.NoError(t, err)
 	require.True(t, created)
 }
@@ -205,7 +221,7 @@ func drive(t *testing.T, node string, sc scene) []verdict {
 	t.Helper()
 	raw, err := json.Marshal(sc)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, node, "main.mjs")
 	cmd.Stdin = bytes.NewReader(raw)

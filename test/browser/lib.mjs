@@ -18,7 +18,7 @@ export async function open({ theme = 'light', width = 1280, height = 800, javaSc
     viewport: { width, height }, colorScheme: theme, baseURL: scene.url, timezoneId: 'Europe/Berlin', locale: 'en-GB',
     javaScriptEnabled: javaScript, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'],
   });
-  context.setDefaultTimeout(15000);
+  context.setDefaultTimeout(60000); // the machine may be busy
   const page = await context.newPage();
   const complaints = [];
   page.on('pageerror', (e) => complaints.push(e.message));
@@ -51,11 +51,12 @@ export async function checkIn({ page, complaints }, name, run) {
   console.log(JSON.stringify({ name, ok: error === '', error: error.replace(/\u001b\[\d+m/g, '') }));
 }
 
-// violations is what axe finds wrong with a page.
-export async function violations(page) {
+const rules = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
+const colourRules = { runOnly: { type: 'rule', values: ['color-contrast', 'link-in-text-block'] } };
+
+// violations is what axe finds wrong with a page: all of it, or where only the colours differ from a page that it has seen, those.
+export async function violations(page, coloursOnly) {
   await page.evaluate(axeSource);
-  const found = await page.evaluate(() => window.axe.run(document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-  }));
+  const found = await page.evaluate((which) => window.axe.run(document, which), coloursOnly ? colourRules : rules);
   return found.violations.map((v) => `${v.id} (${v.impact}): ${v.nodes.slice(0, 2).map((n) => `${n.target.join(' ')}: ${n.failureSummary.replace(/\s+/g, ' ').slice(0, 200)}`).join(' | ')}`);
 }

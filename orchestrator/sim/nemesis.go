@@ -80,6 +80,7 @@ const (
 	FaultHoldTries        Fault = "hold that tries"             // one on a participant is a breaker, which may open again
 	FaultLimit            Fault = "limit"                       // operators bound a definition or a participant for up to 2 minutes
 	FaultRedrive          Fault = "redrive"                     // operators redrive or discard what is in quarantine
+	FaultOperation        Fault = "operation"                   // operators do one action with many sagas
 )
 
 // kinds are all faults, each with its mean chance at one opportunity of a seed that has it at all.
@@ -134,6 +135,7 @@ var kinds = []struct {
 	{FaultHoldTries, 0.5},
 	{FaultLimit, 0.3},
 	{FaultRedrive, 0.5},
+	{FaultOperation, 0.15},
 	{FaultKillAll, 0.02},
 	{FaultFreeze, 0.05},
 	{FaultDrain, 0.05},

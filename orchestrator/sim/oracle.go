@@ -22,6 +22,7 @@ type oracle struct {
 	limits    []limitPlan
 	exempt    []time.Time      // when what waits for no limit came, by the world's time
 	deeds     map[string]*deed // by request id
+	jobs      map[int64]*job   // operations over many sagas
 	audited   map[string]bool  // request ids
 	corrected map[stepKey]bool // an operator gave a payload
 	revised   map[revisionKey]string
@@ -56,7 +57,7 @@ type track struct {
 func newOracle(w *world) *oracle {
 	return &oracle{
 		w: w, tracks: map[saga.ID]*track{}, commands: map[commandKey]*ordered{}, applied: map[string]int{},
-		keys: map[businessKey]*keyHolders{}, deeds: map[string]*deed{}, audited: map[string]bool{},
+		keys: map[businessKey]*keyHolders{}, deeds: map[string]*deed{}, jobs: map[int64]*job{}, audited: map[string]bool{},
 		revised: map[revisionKey]string{}, corrected: map[stepKey]bool{}, started: map[idemKey]saga.ID{}, plans: map[commandKey]*plan{}, lied: map[saga.ID]bool{},
 	}
 }
@@ -76,6 +77,7 @@ func (o *oracle) liedTo(id wire.ID) { o.lied[saga.ID(id)] = true }
 func (o *oracle) committed(b orchestrator.Batch) {
 	for i := range b.Audit {
 		o.audited[b.Audit[i].RequestID] = true
+		o.actedForMany(&b.Audit[i])
 	}
 	for i := range b.Writes {
 		o.written(&b.Writes[i])
@@ -176,6 +178,9 @@ func (o *oracle) quiet() bool {
 		if !t.in.Status.Terminal() && t.in.Status != saga.Suspended {
 			return false
 		}
+	}
+	if o.operating() {
+		return false
 	}
 	depth, err := o.w.store.OutboxDepth(context.Background(), 1)
 	return err == nil && depth == 0

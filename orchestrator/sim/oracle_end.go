@@ -22,6 +22,7 @@ func (o *oracle) judge() {
 	}
 	w.kafka.oracle.judge()
 	o.handled()
+	o.operated()
 	o.inspected()
 	for _, t := range o.ordered {
 		o.stored(t)

@@ -107,7 +107,7 @@ func hinders(f Fault) bool {
 	case FaultKill, FaultKillAll, FaultReplyTwice, FaultDiesBefore, FaultDiesAfter, FaultSilent, FaultParticipantFails, FaultDeliveryLate,
 		FaultReplyLate, FaultReplyVeryLate, FaultParticipantDown, FaultKeepsOpen, FaultDiesOpen, FaultHeartbeats, FaultAnswersUnknown,
 		FaultRetryAfter, FaultBadOutput, FaultProviderUnsure, FaultLieFlip, FaultLieTwice, FaultLieForged, FaultTokenForged, FaultHold,
-		FaultHoldLong, FaultHoldRate, FaultHoldTries, FaultLimit, FaultRedrive, FaultTokenSpoiled, FaultRecordTwice, FaultReplySpoiled, FaultReplyForged:
+		FaultHoldLong, FaultHoldRate, FaultHoldTries, FaultLimit, FaultOperation, FaultRedrive, FaultTokenSpoiled, FaultRecordTwice, FaultReplySpoiled, FaultReplyForged:
 		return false
 	default:
 		return true

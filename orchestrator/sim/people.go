@@ -24,9 +24,11 @@ type people struct {
 	sagas    []sagaRef            // in the order in which clients were told of them
 	acts     int                  // so many were asked for
 	mends    int                  // so many redrives and discards
-	tries    int                  // so often starts were sent
-	resolves bool                 // somebody resolves in the second phase what is suspended
-	calm     bool
+	// operations is how many actions on many sagas operators will start.
+	operations int
+	tries      int  // so often starts were sent
+	resolves   bool // somebody resolves in the second phase what is suspended
+	calm       bool
 }
 
 type planKey struct {
@@ -130,6 +132,7 @@ func (p *people) within(ms int) time.Duration {
 func (p *people) heal() {
 	p.calm = true
 	p.w.after(5*time.Second, p.unpause)
+	p.w.after(5*time.Second, p.unhold)
 	if p.resolves {
 		p.w.after(5*time.Second, p.resolve)
 	}

@@ -152,7 +152,7 @@ func (p *people) resume(ref sagaRef) {
 
 // unpause sees to it, in the second phase, that no pause is forgotten.
 func (p *people) unpause() {
-	again := false
+	again := p.w.oracle.operating() // which may pause more
 	for _, t := range p.w.oracle.ordered {
 		if t.in.Status.Terminal() {
 			continue

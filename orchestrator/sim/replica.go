@@ -49,6 +49,9 @@ func (r *replica) start() {
 		Store: store, Reader: store, Definitions: store, Limits: store, Broker: w.kafka.broker(r), Encoder: w.kafka.codec, Decoder: w.kafka.codec, Groups: &groupsReader{w.kafka, r},
 		Logger: w.opt.Log.With("replica", r.name), BatchEvents: 1 + w.script.IntN(16),
 	}
+	if w.people.operations > 0 {
+		cfg.Operations, cfg.OperateEvery = store, 3*time.Second
+	}
 	w.crashes.tap(r, &cfg)
 	r.engine = orchestrator.Assemble(cfg, orchestrator.Ports{
 		Clock: r.clock, Random: w.draw, Signal: func() orchestrator.Signal { return &signal{w: w, r: r} }, Compile: compile,

@@ -189,7 +189,8 @@ func (w *world) port(r *replica, name string) {
 // killAt is the kind of a kill at a port: so many calls are polls that the others need a chance of their own.
 func killAt(port string) Fault {
 	switch port {
-	case "commit.rekey", "commit.quarantine", "commit.audit", "commit.handled", "store.load", "store.lock", "store.maintain", "store.definition", "store.committed?", "store.asked":
+	case "commit.rekey", "commit.quarantine", "commit.audit", "commit.handled", "store.load", "store.lock", "store.maintain", "store.definition", "store.committed?", "store.asked",
+		"operation.taken", "operation.gather", "operation.gathered", "operation.left", "operation.note", "operation.noted", "store.sagas":
 		return FaultKillRare
 	}
 	return FaultKill

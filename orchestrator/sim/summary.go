@@ -22,12 +22,13 @@ type Summary struct {
 	Ports                            map[string]Count // kills, of the calls; of a named point there are no calls
 	Outcomes                         map[string]int
 	Drains                           map[string]int
+	Operations                       map[string]int // by action and how they ended
 }
 
 // Add adds a world.
 func (s *Summary) Add(r Report) {
 	if s.Faults == nil {
-		s.Faults, s.Ports, s.Outcomes, s.Drains = map[Fault]Count{}, map[string]Count{}, map[string]int{}, map[string]int{}
+		s.Faults, s.Ports, s.Outcomes, s.Drains, s.Operations = map[Fault]Count{}, map[string]Count{}, map[string]int{}, map[string]int{}, map[string]int{}
 	}
 	s.Seeds++
 	s.PortCalls += r.PortCalls
@@ -48,6 +49,9 @@ func (s *Summary) Add(r Report) {
 	}
 	for k, n := range r.Drains {
 		s.Drains[k] += n
+	}
+	for k, n := range r.Operations {
+		s.Operations[k] += n
 	}
 }
 
@@ -92,6 +96,11 @@ func (s *Summary) Missing() []string {
 			out = append(out, "drain "+end)
 		}
 	}
+	for _, action := range []saga.Action{saga.ActionRetry, saga.ActionCancel, saga.ActionPause, saga.ActionResume, saga.ActionRebind} {
+		if s.Operations[string(action)+" completed"] == 0 {
+			out = append(out, "operation "+string(action)+" completed")
+		}
+	}
 	slices.Sort(out)
 	return out
 }
@@ -102,12 +111,15 @@ func (s *Summary) Print(out io.Writer) {
 	printCounts(out, s.Faults)
 	fmt.Fprintln(out, "kills by the port call that they struck, of the calls:")
 	printCounts(out, s.Ports)
-	fmt.Fprintln(out, "sagas by how they ended, drains by how they did:")
+	fmt.Fprintln(out, "sagas by how they ended, drains and operations over many sagas by how they did:")
 	for _, k := range slices.Sorted(maps.Keys(s.Outcomes)) {
 		fmt.Fprintf(out, "  %9d  %s\n", s.Outcomes[k], k)
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.Drains)) {
 		fmt.Fprintf(out, "  %9d  drain %s\n", s.Drains[k], k)
+	}
+	for _, k := range slices.Sorted(maps.Keys(s.Operations)) {
+		fmt.Fprintf(out, "  %9d  operation %s\n", s.Operations[k], k)
 	}
 	for _, missing := range s.Missing() {
 		fmt.Fprintf(out, "never happened: %s\n", missing)

@@ -40,15 +40,17 @@ type Report struct {
 	Virtual   time.Duration
 	Trace     uint64 // two runs of one seed have the same
 
-	Hits     []Hit                 // the faults that happened, in order
-	Faults   map[Fault]Count       // of the opportunities
-	Outcomes map[string]int        // sagas by how they ended
-	Points   map[string]int        // kills by the port, or the named point, at which they struck
-	Ports    map[string]int        // calls by port
-	Drains   map[string]int        // by how they ended
-	Crashed  int                   // of Options.Crash, how many happened
-	AtPoints map[crashpoint.At]int // where Options.Crash is given: how often a process was at a point, with a saga in a phase
-	Notes    []string              // the last of the trace, where asked for
+	Hits     []Hit           // the faults that happened, in order
+	Faults   map[Fault]Count // of the opportunities
+	Outcomes map[string]int  // sagas by how they ended
+	Points   map[string]int  // kills by the port, or the named point, at which they struck
+	Ports    map[string]int  // calls by port
+	Drains   map[string]int  // by how they ended
+	// Operations are the operations over many sagas, by action and how they ended.
+	Operations map[string]int
+	Crashed    int                   // of Options.Crash, how many happened
+	AtPoints   map[crashpoint.At]int // where Options.Crash is given: how often a process was at a point, with a saga in a phase
+	Notes      []string              // the last of the trace, where asked for
 }
 
 // world is one run.
@@ -86,7 +88,7 @@ func newWorld(opt Options) *world {
 	stream := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(opt.Seed, n)) }
 	w := &world{
 		opt: opt, now: epoch, sched: stream(1), draw: stream(3), script: stream(4), nemesis: newNemesis(opt), trace: newTrace(opt.Notes),
-		report: Report{Seed: opt.Seed, Outcomes: map[string]int{}, Points: map[string]int{}, Ports: map[string]int{}, Drains: map[string]int{}},
+		report: Report{Seed: opt.Seed, Outcomes: map[string]int{}, Points: map[string]int{}, Ports: map[string]int{}, Drains: map[string]int{}, Operations: map[string]int{}},
 	}
 	w.database = newDatabase(w)
 	w.store = w.database.store
@@ -127,6 +129,7 @@ func (w *world) run() {
 		replicas = 1 + w.script.IntN(3)
 	}
 	w.people.registerDefinitions()
+	w.people.planOperations()
 	for i := range replicas {
 		r := &replica{w: w, name: fmt.Sprintf("replica-%d", i)}
 		w.replicas = append(w.replicas, r)

@@ -37,5 +37,8 @@ func Names() []string {
 		"audit-outside-transaction",
 		"tenant-missing-in-where",
 		"signature-not-checked",
+		"operation-done-twice",
+		"operation-never-stops",
+		"operation-gives-up-what-waits",
 	}
 }

@@ -121,7 +121,8 @@ class Rig:
         self.entered, self.release = threading.Event(), threading.Event()
         self.pool = ThreadPoolExecutor(64)
         self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
         self.saga = Saga(self.serving(Policy()))
 
     def close(self) -> None:
@@ -130,6 +131,8 @@ class Rig:
         self.barrier.close()
         asyncio.run_coroutine_threadsafe(self.barrier.aclose(), self.loop).result(LIMIT)
         self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(LIMIT)
+        self.loop.close()
 
     def serving(self, policy: Policy) -> Participant:
         p = Participant("tester", self.barrier, policy=policy)

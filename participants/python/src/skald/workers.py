@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_JOIN = 5.0
+
 
 class Workers:
     """At most `concurrency` handlers of each kind at once. Threads are daemons: a handler that hangs does not keep the process."""
@@ -53,7 +55,9 @@ class Workers:
     def close(self) -> None:
         """Stop the loop. Threads end with the process."""
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._loop_thread.join(5)
+        self._loop_thread.join(_JOIN)
+        if not self._loop_thread.is_alive():
+            self.loop.close()
 
     def _work(self) -> None:
         while True:

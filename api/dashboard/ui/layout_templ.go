@@ -354,7 +354,7 @@ func Layout(p Page) templ.Component {
 	})
 }
 
-const htmxConfig = `{"includeIndicatorCSS":false,"history":false,"defaultTimeout":15000,"morphIgnore":["data-htmx-powered","open","hidden","data-sel"]}`
+const htmxConfig = `{"includeIndicatorCSS":false,"history":false,"defaultTimeout":60000,"morphIgnore":["data-htmx-powered","open","hidden","data-sel"]}`
 
 // keys is the help on the keyboard.
 func keys() templ.Component {

@@ -154,7 +154,7 @@ func (p *Pages) versions(r *http.Request, f *formView) error {
 func jsonOrNone(raw json.RawMessage) bool { return len(raw) == 0 || json.Valid(raw) }
 
 func (p *Pages) showForm(w http.ResponseWriter, r *http.Request, status int, f *formView) error {
-	page := p.frame.Page(r, f.Choice.Verb+" · "+visible(f.Name))
+	page := p.frame.Page(r, f.Choice.Verb+" · "+f.Name)
 	page.Styles, page.Scripts = append(page.Styles, "sagapage.css"), append(page.Scripts, "sagapage.js")
 	p.frame.Write(w, r, status, actPage(page, f))
 	return nil

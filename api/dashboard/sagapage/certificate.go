@@ -35,6 +35,7 @@ func certify(sg *client.Saga) certView {
 		mark := ui.VerdictMark(c.Verdict)
 		v.Title, v.Mark, v.Amended, effects = "Certificate", &mark, c.Amended, c.Effects
 	}
+	residue := v.Mark != nil && sg.Certificate.Verdict == "residue"
 	var stand, doubt []string
 	for _, e := range effects {
 		switch e.Effect {
@@ -44,6 +45,12 @@ func certify(sg *client.Saga) certView {
 			doubt = append(doubt, e.Step)
 		}
 		row := certRow{Step: e.Step, Mark: ui.EffectMark(e.Effect), Means: effectMeans(e.Effect)}
+		if residue && e.Effect != "none" && e.Effect != "undone" { // it is what was left, however sure that is
+			row.Mark.Icon, row.Mark.Tone = "alarm", ui.Bad
+			if e.Effect == "certain" {
+				row.Means = "happened, and stays"
+			}
+		}
 		var notes []string
 		if e.ByOperator {
 			notes = append(notes, "an operator says so")

@@ -65,7 +65,7 @@ type entryView struct {
 
 func newForm(look *Look, wish Wish) *formView {
 	sg := &look.Saga
-	f := &formView{look: look, Saga: sg, Name: sg.Key, Wish: wish, Seen: look.Total, Choice: choiceOf(sg, Choice{wish.Action, wish.Step}, "")}
+	f := &formView{look: look, Saga: sg, Name: visible(sg.Key), Wish: wish, Seen: look.Total, Choice: choiceOf(sg, Choice{wish.Action, wish.Step}, "")}
 	if f.Name == "" {
 		f.Name = ui.ShortID(sg.ID)
 	}
@@ -228,9 +228,9 @@ func (f *formView) givesHint() string {
 func (f *formView) title() string {
 	verb := f.Choice.Verb
 	if f.Wish.Step == "" {
-		return verb + " " + visible(f.Name)
+		return verb + " " + f.Name
 	}
-	return verb + ": " + f.Wish.Step + " of " + visible(f.Name)
+	return verb + ": " + f.Wish.Step + " of " + f.Name
 }
 
 func sentence(text string) string {

@@ -46,6 +46,7 @@ func TestPages(t *testing.T) {
 			require.NotContains(t, got, " style=", "the content policy refuses it")
 			require.NotContains(t, got, "<script", "the content policy refuses it")
 			require.NotContains(t, got, "onerror=alert(1)>", "what a saga carries is text")
+			require.NotContains(t, got, "\u202e", "what turns the direction is written out")
 			if *pages != "" {
 				writePage(t, name, sagaPage(frame(v.Title), &v, "/sagas/x"))
 			}

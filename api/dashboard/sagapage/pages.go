@@ -51,7 +51,7 @@ func (p *Pages) Show(w http.ResponseWriter, r *http.Request) error {
 	if older != nil {
 		self += "?before=" + strconv.FormatInt(before, 10)
 	}
-	page := p.frame.Page(r, visible(v.Title)+" · "+look.Saga.Saga)
+	page := p.frame.Page(r, v.Title+" · "+look.Saga.Saga)
 	page.Styles, page.Scripts = append(page.Styles, "sagapage.css"), append(page.Scripts, "sagapage.js")
 	p.frame.Write(w, r, http.StatusOK, sagaPage(page, &v, self))
 	return nil

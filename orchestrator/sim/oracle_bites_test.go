@@ -222,7 +222,7 @@ func TestOracle_BitesBeyondALimit(t *testing.T) {
 			}
 			o.bounded(c.limit)
 			w.now = w.now.Add(c.after)
-			for range 2*1 + 2*len(w.replicas) + 1 {
+			for range o.atMost(1) + 1 {
 				another := *s.t
 				another.in = saga.Instance{Status: saga.Running, Steps: make([]saga.StepState, len(s.t.def.Steps))}
 				another.in.Steps[0].Status = saga.InFlight

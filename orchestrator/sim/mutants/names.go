@@ -40,5 +40,6 @@ func Names() []string {
 		"operation-done-twice",
 		"operation-never-stops",
 		"operation-gives-up-what-waits",
+		"limit-not-counted",
 	}
 }

@@ -15,7 +15,7 @@ func TestSDK(t *testing.T) {
 	run(t, []string{
 		"SKALD_TEST_DATABASE_URL=" + embeddedtest.Database(t),
 		"SKALD_TEST_KAFKA_BROKERS=" + strings.Join(embeddedtest.Kafka(t), ","),
-	}, interpreter, "-m", "pytest", "-p", "no:cacheprovider", "--strict-markers", "-rs")
+	}, interpreter, "-m", "pytest", "-p", "no:cacheprovider", "--strict-markers", "--show-capture=no", "-rs")
 }
 
 // TestSDK_IsTypedAndTidy: strict types, no lint, one format.

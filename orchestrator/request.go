@@ -41,9 +41,12 @@ func (e *Engine) startItem(ctx context.Context, req *StartRequest) (*item, error
 	if err != nil {
 		return nil, err
 	}
-	body := *req
-	body.RequestID, body.By = "", "" // a replay is a request of its own (S2)
-	hash := requestHash(body)
+	var hash [32]byte
+	if req.IdempotencyKey != "" { // else nobody asks for it
+		body := *req
+		body.RequestID, body.By = "", "" // a replay is a request of its own (S2)
+		hash = requestHash(body)
+	}
 	labels, key, err := Check(def, req.Input, req.Key, req.Labels)
 	if err != nil {
 		return nil, err

@@ -128,7 +128,11 @@ func whyBackoff(sg *client.Saga, b *client.BlockedOn, now time.Time) Reason {
 	}
 	r.add("next", until(b, now)+"it is sent again")
 	r.can(client.ActionRetry, b.Step, "to send it now")
-	if b.Verb != "compensate" && kindOf(sg, b.Step) != "retriable" {
+	if b.Verb == "compensate" {
+		return r
+	}
+	r.can(client.ActionComplete, b.Step, "if you know that it was done")
+	if kindOf(sg, b.Step) != "retriable" {
 		r.can(client.ActionCancel, "", "")
 	}
 	return r

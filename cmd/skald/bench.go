@@ -20,7 +20,7 @@ import (
 type benchCmd struct {
 	remote
 
-	Saga     string        `arg:"" optional:"" default:"order-placement" help:"The definition's name, or name@version."`
+	Saga     string        `arg:"" optional:"" default:"order-placement" completes:"version" help:"The definition's name, or name@version."`
 	InFlight int           `short:"n" xor:"load" placeholder:"16" help:"Keep so many sagas in flight: when one ends, the next starts. The default, with 16."`
 	Rate     float64       `short:"r" xor:"load" placeholder:"N" help:"Start so many a second, each at its time, whatever comes back."`
 	Duration time.Duration `short:"d" default:"10s" help:"How long it measures."`

@@ -38,6 +38,7 @@ type cli struct {
 	Config     configCmd     `cmd:"" group:"about" help:"Print every setting with its default, as a configuration file."`
 	Completion completionCmd `cmd:"" group:"about" help:"Print the completion script of a shell."`
 	Version    versionCmd    `cmd:"" group:"about" help:"Print the version."`
+	Words      wordsCmd      `cmd:"" name:"__complete" hidden:"" help:"Print words that could be typed."`
 }
 
 // Help is the text under the list of commands.

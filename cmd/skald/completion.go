@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -41,12 +42,14 @@ type place struct {
 	commands []choice
 	flags    []choice
 	args     []string // values of its argument, where they are known
+	asks     string   // of its argument: what the server is asked for; empty: nothing
 }
 
 // choice is a word that may follow, and what it is.
 type choice struct {
 	word, help string
 	values     []string // of a flag, where they are known
+	asks       string   // of a flag: what the server is asked for; empty: nothing
 	takesValue bool
 }
 
@@ -60,16 +63,23 @@ func places(node *kong.Node, path string, inherited []choice) []place {
 		c := choice{word: "--" + flag.Name, help: firstSentence(flag.Help), takesValue: !flag.IsBool()}
 		if flag.Enum != "" {
 			c.values = flag.EnumSlice()
+		} else if known := flag.Tag.Get("choices"); known != "" {
+			c.values = strings.Split(known, ",")
 		}
+		c.asks = flag.Tag.Get("completes")
 		p.flags = append(p.flags, c)
 	}
 	for _, arg := range node.Positional {
 		if arg.Enum != "" {
 			p.args = arg.EnumSlice()
 		}
+		p.asks = cmp.Or(p.asks, arg.Tag.Get("completes"))
 	}
 	var below []place
 	for _, child := range node.Children {
+		if child.Hidden {
+			continue
+		}
 		p.commands = append(p.commands, choice{word: child.Name, help: firstSentence(child.Help)})
 		below = append(below, places(child, path+" "+child.Name, p.flags)...)
 	}
@@ -111,18 +121,31 @@ func bashCompletion(w io.Writer, places []place) error {
 	for _, p := range places {
 		for _, f := range p.flags {
 			if f.takesValue {
-				fmt.Fprintf(&b, "        %s) COMPREPLY=($(compgen -W %s -- \"$cur\")); return ;;\n", shellQuote(p.path+" "+f.word), shellQuote(strings.Join(f.values, " ")))
+				fmt.Fprintf(&b, "        %s) COMPREPLY=($(compgen -W %s%s -- \"$cur\")); return ;;\n",
+					shellQuote(p.path+" "+f.word), shellQuote(strings.Join(f.values, " ")), bashAsks(f.asks))
 			}
 		}
 	}
 	b.WriteString("    esac\n    case \"$at\" in\n")
 	for _, p := range places {
 		all := slices.Concat(wordsOf(p.commands), p.args)
-		fmt.Fprintf(&b, "        %s) [[ $cur == -* ]] && word=%s || word=%s ;;\n", shellQuote(p.path),
-			shellQuote(strings.Join(wordsOf(p.flags), " ")), shellQuote(strings.Join(all, " ")))
+		fmt.Fprintf(&b, "        %s) [[ $cur == -* ]] && word=%s || word=%s%s ;;\n", shellQuote(p.path),
+			shellQuote(strings.Join(wordsOf(p.flags), " ")), shellQuote(strings.Join(all, " ")), bashAsks(p.asks))
 	}
 	b.WriteString("    esac\n    COMPREPLY=($(compgen -W \"$word\" -- \"$cur\"))\n}\ncomplete -o default -F _skald skald\n")
 	return writeText(w, b.String())
+}
+
+// bashAsks is a word that has what the server knows; skald is the one that is being typed.
+func bashAsks(kind string) string {
+	if kind == "" {
+		return ""
+	}
+	return fmt.Sprintf(`"$("${COMP_WORDS[0]}" __complete %s "${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null)"`, kind)
+}
+
+func zshAsks(kind string) string {
+	return fmt.Sprintf(`${(f)"$(${words[1]} __complete %s "${(@)words[2,CURRENT-1]}" 2>/dev/null)"}`, kind)
 }
 
 func zshCompletion(w io.Writer, places []place) error {
@@ -135,6 +158,8 @@ func zshCompletion(w io.Writer, places []place) error {
 			switch {
 			case len(f.values) > 0:
 				fmt.Fprintf(&b, "        %s) compadd -- %s; return ;;\n", shellQuote(p.path+" "+f.word), strings.Join(f.values, " "))
+			case f.asks != "":
+				fmt.Fprintf(&b, "        %s) compadd -- %s; return ;;\n", shellQuote(p.path+" "+f.word), zshAsks(f.asks))
 			case f.takesValue:
 				fmt.Fprintf(&b, "        %s) _files; return ;;\n", shellQuote(p.path+" "+f.word))
 			}
@@ -149,7 +174,11 @@ func zshCompletion(w io.Writer, places []place) error {
 		for _, arg := range p.args {
 			items = append(items, shellQuote(arg))
 		}
-		fmt.Fprintf(&b, "        %s) items=(%s) ;;\n", shellQuote(p.path), strings.Join(items, " "))
+		asks := ""
+		if p.asks != "" {
+			asks = fmt.Sprintf("[[ ${words[CURRENT]} == -* ]] || compadd -- %s; ", zshAsks(p.asks))
+		}
+		fmt.Fprintf(&b, "        %s) %sitems=(%s) ;;\n", shellQuote(p.path), asks, strings.Join(items, " "))
 	}
 	b.WriteString("    esac\n    _describe -t commands skald items || _files\n}\n" +
 		"if [[ $funcstack[1] == _skald ]]; then _skald \"$@\"; else compdef _skald skald; fi\n")
@@ -172,11 +201,16 @@ func fishCompletion(w io.Writer, places []place) error {
 		for _, arg := range p.args {
 			fmt.Fprintf(&b, "complete -c skald -n %s -a %s\n", at, fishQuote(arg))
 		}
+		if p.asks != "" {
+			fmt.Fprintf(&b, "complete -c skald -n %s -a %s\n", at, fishAsks(p.asks))
+		}
 		for _, f := range p.flags {
 			line := fmt.Sprintf("complete -c skald -n %s -l %s -d %s", at, strings.TrimPrefix(f.word, "--"), fishQuote(f.help))
 			switch {
 			case len(f.values) > 0:
 				line += " -x -a " + fishQuote(strings.Join(f.values, " "))
+			case f.asks != "":
+				line += " -x -a " + fishAsks(f.asks)
 			case f.takesValue:
 				line += " -r -F"
 			}
@@ -184,6 +218,10 @@ func fishCompletion(w io.Writer, places []place) error {
 		}
 	}
 	return writeText(w, b.String())
+}
+
+func fishAsks(kind string) string {
+	return fishQuote("(skald __complete " + kind + " (commandline -opc)[2..] 2>/dev/null)")
 }
 
 func fishQuote(text string) string {

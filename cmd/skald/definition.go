@@ -173,7 +173,7 @@ func (cmd *definitionListCmd) Run(ctx context.Context, term *console, all *cli) 
 
 // definitionRef names a version.
 type definitionRef struct {
-	Definition string `arg:"" help:"name@version."`
+	Definition string `arg:"" completes:"version" help:"name@version."`
 }
 
 func (r *definitionRef) split() (string, int, error) {

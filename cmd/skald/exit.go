@@ -42,6 +42,14 @@ func hint(err error, hints ...string) error {
 	return &hinted{code: exitCode(err), err: err, hints: hints}
 }
 
+// missing says, where an error is that there is no such thing, which command lists those that there are.
+func missing(err error, list string) error {
+	if exitCode(err) != exitNotFound {
+		return err
+	}
+	return hint(err, list)
+}
+
 // wrongUsage is an error of whoever typed the command.
 func wrongUsage(format string, args ...any) error {
 	return &hinted{code: exitUsage, err: fmt.Errorf(format, args...)}

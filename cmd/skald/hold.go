@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/skaldhq/skald/api/client"
@@ -42,22 +44,22 @@ type holdWhy struct {
 type (
 	holdListCmd       struct{}
 	holdDefinitionCmd struct {
-		Definition string `arg:"" help:"A definition's name, or name@version."`
+		Definition string `arg:"" completes:"version" help:"A definition's name, or name@version."`
 		holdWhy
 	}
 	holdParticipantCmd struct {
-		Participant string `arg:"" help:"A participant's name."`
+		Participant string `arg:"" completes:"participant" help:"A participant's name."`
 		holdWhy
 	}
 	holdTenantCmd struct{ holdWhy }
 	holdAllCmd    struct{ holdWhy }
 	holdEndCmd    struct {
-		ID     int64  `arg:"" help:"The hold's number, as skald hold list shows it."`
+		ID     int64  `arg:"" completes:"hold" help:"The hold's number, as skald hold list shows it."`
 		Reason string `short:"r" required:"" help:"Why; it stays in the audit."`
 		Rate   int    `placeholder:"N" help:"Let N sagas go a second, instead of all at once."`
 	}
 	holdShowCmd struct {
-		ID int64 `arg:"" help:"The hold's number, as skald hold list shows it."`
+		ID int64 `arg:"" completes:"hold" help:"The hold's number, as skald hold list shows it."`
 	}
 )
 
@@ -128,6 +130,34 @@ func (cmd *holdAllCmd) Run(ctx context.Context, term *console, all *cli) error {
 	return cmd.set(ctx, term, all, client.HoldRequest{Scope: client.HoldAll})
 }
 
+// unknownName says that nothing has the name that is held: it may be misspelt, and then the hold stops nobody.
+func unknownName(ctx context.Context, c *client.Client, req *client.HoldRequest) string {
+	var known []string
+	switch req.Scope {
+	case client.HoldParticipant:
+		list, err := c.Participants(ctx)
+		if err != nil {
+			return "" // the hold is set; that nobody can tell is no failure of it
+		}
+		for i := range list.Items {
+			known = append(known, list.Items[i].Name)
+		}
+	case client.HoldSagaType:
+		list, err := c.Definitions(ctx, "")
+		if err != nil {
+			return ""
+		}
+		for i := range list.Items {
+			known = append(known, list.Items[i].Name)
+		}
+	}
+	if len(known) == 0 || slices.Contains(known, req.Name) {
+		return ""
+	}
+	slices.Sort(known)
+	return fmt.Sprintf("nothing is called %q, so this stops nobody; known are %s", req.Name, strings.Join(slices.Compact(known), ", "))
+}
+
 func (cmd *holdWhy) set(ctx context.Context, term *console, all *cli, req client.HoldRequest) error {
 	c, err := all.Hold.open()
 	if err != nil {
@@ -140,6 +170,9 @@ func (cmd *holdWhy) set(ctx context.Context, term *console, all *cli, req client
 	}
 	if term.json {
 		return writeJSON(term.out, h)
+	}
+	if text := unknownName(ctx, c, &req); text != "" {
+		fmt.Fprintf(term.err, "%s %s\n", term.style.warn("!"), text)
 	}
 	word := "is held since " + clockTime(h.Since) + " already"
 	if created {
@@ -158,7 +191,7 @@ func (cmd *holdShowCmd) Run(ctx context.Context, term *console, all *cli) error 
 	}
 	h, err := c.Hold(ctx, cmd.ID)
 	if err != nil {
-		return all.Hold.explain(err)
+		return missing(all.Hold.explain(err), "skald hold list")
 	}
 	if term.json {
 		return writeJSON(term.out, h)
@@ -221,7 +254,7 @@ func (cmd *holdEndCmd) Run(ctx context.Context, term *console, all *cli) error {
 		return err
 	}
 	if err := c.EndHold(ctx, cmd.ID, cmd.Reason, cmd.Rate); err != nil {
-		return all.Hold.explain(err)
+		return missing(all.Hold.explain(err), "skald hold list")
 	}
 	if term.json {
 		return nil

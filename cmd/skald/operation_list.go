@@ -10,7 +10,7 @@ import (
 
 // operationRef names an operation.
 type operationRef struct {
-	ID int64 `arg:"" help:"The operation's number, as skald operation list shows it."`
+	ID int64 `arg:"" completes:"operation" help:"The operation's number, as skald operation list shows it."`
 }
 
 // operationChange is what pause, resume and cancel take.
@@ -75,7 +75,7 @@ func (cmd *operationShowCmd) Run(ctx context.Context, term *console, all *cli) e
 	}
 	op, err := c.Operation(ctx, cmd.ID)
 	if err != nil {
-		return all.Operation.explain(err)
+		return missing(all.Operation.explain(err), "skald operation list")
 	}
 	if cmd.Follow {
 		return followOperation(ctx, term, all, c, op)
@@ -92,7 +92,7 @@ func (cmd *operationOutcomesCmd) Run(ctx context.Context, term *console, all *cl
 	list := client.OutcomeList{Items: []client.Outcome{}}
 	for o, err := range c.Outcomes(ctx, cmd.ID, cmd.Outcome) {
 		if err != nil {
-			return all.Operation.explain(err)
+			return missing(all.Operation.explain(err), "skald operation list")
 		}
 		if len(list.Items) == cmd.Limit {
 			fmt.Fprintf(term.err, "there are more: --limit %d\n", cmd.Limit*10)
@@ -133,7 +133,7 @@ func (cmd *operationChange) change(ctx context.Context, term *console, all *cli,
 	}
 	op, err := do(c, ctx, cmd.ID, cmd.Reason)
 	if err != nil {
-		return all.Operation.explain(err)
+		return missing(all.Operation.explain(err), "skald operation list")
 	}
 	return printOperation(term, &op)
 }

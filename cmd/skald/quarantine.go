@@ -65,7 +65,7 @@ type (
 		Limit int    `short:"n" default:"50" help:"Show at most so many."`
 	}
 	quarantineShowCmd struct {
-		ID int64 `arg:"" help:"The record's number, as skald quarantine list shows it."`
+		ID int64 `arg:"" completes:"quarantine" help:"The record's number, as skald quarantine list shows it."`
 	}
 )
 
@@ -190,7 +190,7 @@ func (cmd *quarantineShowCmd) Run(ctx context.Context, term *console, all *cli) 
 	}
 	q, err := c.QuarantinedRecord(ctx, cmd.ID)
 	if err != nil {
-		return all.Quarantine.explain(err)
+		return missing(all.Quarantine.explain(err), "skald quarantine list")
 	}
 	if term.json {
 		return writeJSON(term.out, q)

@@ -12,7 +12,7 @@ import (
 
 // quarantineAct is what redrive and discard take: one record, or a filter.
 type quarantineAct struct {
-	ID int64 `arg:"" optional:"" help:"One record's number; else a filter picks those that wait, oldest first."`
+	ID int64 `arg:"" optional:"" completes:"quarantine" help:"One record's number; else a filter picks those that wait, oldest first."`
 	quarantineWhich
 	All            bool   `help:"Every record that waits."`
 	Limit          int    `short:"n" default:"100" help:"Of a filter: at most so many, 500 at most."`

@@ -38,7 +38,7 @@ type sagaCmd struct {
 
 // sagaStartCmd starts a saga.
 type sagaStartCmd struct {
-	Saga           string            `arg:"" help:"The definition's name, or name@version."`
+	Saga           string            `arg:"" completes:"version" help:"The definition's name, or name@version."`
 	Input          string            `short:"i" default:"null" placeholder:"JSON" help:"The input: JSON, @file, or - for standard input."`
 	Key            string            `help:"The business key, where the definition has none."`
 	Label          map[string]string `help:"A label, such as --label team=blue; may be repeated." mapsep:"none"`
@@ -121,7 +121,7 @@ func ended(status client.Status) error {
 
 // sagaRef names the saga of a command.
 type sagaRef struct {
-	Saga string `arg:"" name:"saga" help:"Its id, or its business key."`
+	Saga string `arg:"" name:"saga" completes:"saga" help:"Its id, or its business key."`
 }
 
 // sagaGetCmd shows one saga.

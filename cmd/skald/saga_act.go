@@ -20,7 +20,7 @@ type act struct {
 
 // stepRef names the step of an action.
 type stepRef struct {
-	Step string `short:"s" required:"" help:"The step."`
+	Step string `short:"s" required:"" completes:"step" help:"The step."`
 }
 
 type (
@@ -53,7 +53,7 @@ type (
 	abandonCmd     struct{ act }
 	acknowledgeCmd struct {
 		act
-		Step string `short:"s" help:"Only of this step."`
+		Step string `short:"s" completes:"step" help:"Only of this step."`
 	}
 )
 

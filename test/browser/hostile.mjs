@@ -1,7 +1,8 @@
 // Texts that want to be more than text stay text, on every page that shows them.
 import { assert, check, scene } from './lib.mjs';
 
-const letters = (text) => text.replace(/[^A-Za-z]/g, '');
+// letters are those of a text, also where the page writes out what would steer it.
+const letters = (text) => text.replace(/\\u[0-9a-f]{4}/g, '').replace(/[^A-Za-z]/g, '');
 
 export async function hostile() {
   await check(`${scene.hostile.length} hostile payloads are text`, {}, async (page) => {

@@ -35,6 +35,7 @@ type lineView struct {
 // boxView is one box: a step on the way forward, or its compensation.
 type boxView struct {
 	drawing.Box
+	ID     string // tells it apart, so that focus stays on it when the picture is drawn anew
 	Step   string
 	Back   bool
 	Mark   ui.Mark
@@ -116,11 +117,15 @@ func (d *painter) paint(id string, pic drawing.Picture) pictureView {
 		v.Lines = append(v.Lines, lineView{D: line.D, Back: true, Done: d.sg.Steps[line.To].UndoAttempts > 0 || d.sg.Steps[line.To].Status == "undo_failed"})
 	}
 	for i := range d.g.Nodes {
-		v.Boxes = append(v.Boxes, d.ahead(i, pic.Forward[i]))
+		b := d.ahead(i, pic.Forward[i])
+		b.ID = id + "-ahead-" + b.Step
+		v.Boxes = append(v.Boxes, b)
 	}
 	for i := range d.g.Nodes {
 		if pic.Back[i].W > 0 {
-			v.Boxes = append(v.Boxes, d.back(i, pic.Back[i]))
+			b := d.back(i, pic.Back[i])
+			b.ID = id + "-back-" + b.Step
+			v.Boxes = append(v.Boxes, b)
 		}
 	}
 	return v

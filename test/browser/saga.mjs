@@ -56,7 +56,7 @@ export async function saga() {
     await page.locator('.sg-wide').focus();
     await page.keyboard.press('Tab');
     await page.keyboard.press('Tab');
-    assert((await page.evaluate(() => document.activeElement.getAttribute('aria-label'))).startsWith('Forward: charge-payment'), 'the second box has focus');
+    assert((await page.evaluate(() => document.activeElement.querySelector('title')?.textContent ?? '')).startsWith('Forward: charge-payment'), 'the second box has focus');
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => document.getElementById('step-charge-payment').open);
     await page.locator('.g-plot').focus();

@@ -1,6 +1,8 @@
 package orchestrator_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -236,6 +238,52 @@ func TestLimit_OldKnowledgeIsNoKnowledge(t *testing.T) {
 	b.machine.now = b.machine.now.Add(16 * time.Second)
 	ids := b.errands(2)
 	require.Equal(t, map[saga.StepStatus]int{saga.InFlight: 1, saga.Held: 1}, b.statuses(ids), "it was set after the replica had looked")
+}
+
+type limitsPort interface{ orchestrator.Limits }
+
+// blind answers looks as told.
+type blind struct {
+	limitsPort
+	err   error
+	looks int
+}
+
+func (b *blind) LookAtLimits(ctx context.Context, replica string) (orchestrator.LimitLook, error) {
+	b.looks++
+	if b.err != nil {
+		return orchestrator.LimitLook{}, b.err
+	}
+	return b.limitsPort.LookAtLimits(ctx, replica)
+}
+
+// Where nobody can say what is out, nothing begins under a limit, and all else goes on; one batch in 15 s waits for a look.
+func TestLimit_LooksThatFail(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	port := &blind{limitsPort: b.memory}
+	b.engine = b.replica(func(cfg *orchestrator.Config) { cfg.Limits = port })
+	b.limit(runner(5))
+	b.look(b.engine)
+	early := b.errands(1)
+	b.publish()
+
+	port.err, port.looks = errors.New("canceling statement due to statement timeout"), 0
+	b.machine.now = b.machine.now.Add(16 * time.Second)
+	late := b.errands(1)
+	require.Equal(t, saga.Held, b.saga(late[0]).Steps[0].Status)
+	b.broker.send(reply(early[0], "run", saga.ReplySucceeded))
+	b.receive()
+	b.drain()
+	require.Equal(t, saga.Succeeded, b.saga(early[0]).Steps[0].Status)
+	require.NoError(t, b.act(action(early[0], saga.ActionCancel)).err)
+	require.True(t, b.saga(early[0]).Aborting)
+	require.Equal(t, 1, port.looks)
+
+	port.err = nil
+	b.look(b.engine)
+	b.drain()
+	require.Equal(t, saga.InFlight, b.saga(late[0]).Steps[0].Status)
 }
 
 // Undoing does not wait behind new work, and neither do retries.

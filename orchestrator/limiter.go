@@ -36,6 +36,7 @@ type limiter struct {
 
 	mu     sync.Mutex // guards what follows
 	looked time.Time  // zero: never
+	vain   time.Time  // when a batch last waited for a look that failed
 	over   bool       // it draws to an end: nobody is fed any more
 	limits []*limited
 }
@@ -79,19 +80,38 @@ func (l *limiter) run(ctx context.Context) {
 	l.over = true
 }
 
-// known makes sure that what is known of limits is not too old to go by.
+// known makes sure that what is known of limits is not too old to go by. Where looks fail nothing begins under the limits that are
+// known; whatever else a batch holds, compensations above all, goes on. A batch waits for such a look only now and then.
 func (l *limiter) known(ctx context.Context) error {
 	if l.port == nil {
 		return nil
 	}
+	now := l.clock.Now()
+	recent := func(t time.Time) bool { return !t.IsZero() && !t.After(now) && now.Sub(t) < limitsFor }
 	l.mu.Lock()
-	age := l.clock.Now().Sub(l.looked)
-	fresh := !l.looked.IsZero() && age >= 0 && age < limitsFor
+	fresh, vain, never := recent(l.looked), recent(l.vain), l.looked.IsZero()
 	l.mu.Unlock()
 	if fresh {
 		return nil
 	}
-	return l.look(ctx)
+	if !vain || never {
+		err := l.look(ctx)
+		if err == nil || never {
+			return err
+		}
+		l.log.WarnContext(ctx, "nothing begins under a limit: looking at limits failed", "error", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !vain {
+		l.vain = now
+	}
+	for _, x := range l.limits {
+		for _, b := range x.bounds {
+			b.room = min(b.room, 0)
+		}
+	}
+	return nil
 }
 
 // look counts anew.

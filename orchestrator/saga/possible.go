@@ -40,7 +40,9 @@ type trial struct {
 	m   *machine // as the saga stands; nil after an action was tried that changed it
 }
 
-func newTrial(def *Definition, in *Instance, env Env) *trial { return &trial{def: def, in: in, env: env} }
+func newTrial(def *Definition, in *Instance, env Env) *trial {
+	return &trial{def: def, in: in, env: env}
+}
 
 // allows reports whether the action would be done, and would change something.
 func (t *trial) allows(a Acted) bool {

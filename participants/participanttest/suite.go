@@ -36,17 +36,17 @@ func RunBarrierSuite(t *testing.T, newWorld func(t testing.TB) World) {
 		groups[group] = append(groups[group], s)
 	}
 	require.Len(t, groups, 5)
+	breaks := newWorld(t).Break != nil // where no statement can fail, cases of one that does have no meaning
 	for group, cases := range groups {
 		t.Run(group, func(t *testing.T) {
 			t.Parallel()
 			for _, s := range cases {
+				if s.needsBreak() && !breaks {
+					continue
+				}
 				t.Run(strings.TrimPrefix(s.name, group+"/"), func(t *testing.T) {
 					t.Parallel()
-					world := newWorld(t)
-					if world.Break == nil && s.needsBreak() {
-						t.Skip("this barrier's transaction has no statements that could fail")
-					}
-					s.play(newRig(t, world))
+					s.play(newRig(t, newWorld(t)))
 				})
 			}
 		})

@@ -125,10 +125,19 @@ func (s *site) agrees(t testing.TB, sg *client.Saga) {
 	require.NoError(t, world.Agrees(sg))
 }
 
-// cli is what skald prints, which must succeed.
+// unavailable is how skald exits when nothing was done and it says to try again.
+const unavailable = 3
+
+// cli is what skald prints, which must succeed. Like an operator it tries again where it is told to.
 func (s *site) cli(t testing.TB, args ...string) string {
 	t.Helper()
-	p := s.skald(t, args...)
+	var p *stack.Process
+	stack.Eventually(t, 10*time.Second, func(context.Context) error {
+		if p = s.skald(t, args...); p.ExitCode() == unavailable {
+			return fmt.Errorf("skald %s: %s", strings.Join(args, " "), p.Err)
+		}
+		return nil
+	})
 	require.Zero(t, p.ExitCode(), "skald %s: %s", strings.Join(args, " "), p.Err)
 	return p.Out.String()
 }

@@ -35,7 +35,7 @@ func TestCodec_KnowsEveryField(t *testing.T) {
 		{saga.StepState{}, map[string]string{
 			"Status": kept, "Effect": kept, "Forward": kept, "Backward": kept, "Output": kept, "Error": "its code, where a rule reads it",
 			"Why": kept, "BadOutput": kept, "ByOperator": kept, "Disputed": kept, "Anomaly": kept, "GraceUntil": time,
-			"StartedAt": time, "EndedAt": time,
+			"StartedAt": time, "EndedAt": time, "LimitedAt": "no world has limits",
 		}},
 		{saga.Leg{}, map[string]string{
 			"Created": kept, "Payload": kept, "Edition": kept, "Attempt": "the newest of several, or the only one",

@@ -89,7 +89,9 @@ func (sc *scenario) tells(t *testing.T, s *site, id string, onset time.Time) {
 		took = time.Since(onset)
 		return nil
 	})
-	require.LessOrEqual(t, took, soon, "onset: %s", sc.onset)
+	if !stack.Raced { // which makes the server and the command line several times as slow: there it is named at all
+		require.LessOrEqual(t, took, soon, "onset: %s", sc.onset)
+	}
 	t.Logf("named by the API and the command line %s after the onset: %s", took.Round(time.Millisecond), sc.onset)
 }
 

@@ -1,3 +1,7 @@
+//go:build !race
+
+// A browser and five processes fill a small machine; the handlers of pages run under the race detector in the tests of api.
+
 package browser
 
 import (

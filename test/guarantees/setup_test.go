@@ -37,8 +37,10 @@ steps:
 
 func register(t *testing.T, c *client.Client, name string, version int, src string) {
 	t.Helper()
-	_, _, err := c.PutDefinition(t.Context(), name, version, []byte(src), true)
-	require.NoError(t, err)
+	stack.Eventually(t, 30*time.Second, func(ctx context.Context) error { // Kafka may be too busy to make topics: 503
+		_, _, err := c.PutDefinition(ctx, name, version, []byte(src), true)
+		return err
+	})
 }
 
 // mode is the input of an errand.

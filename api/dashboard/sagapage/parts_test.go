@@ -109,12 +109,7 @@ func TestPage_TenThousandFacts(t *testing.T) {
 		s.fact(4000+10*i, client.Fact{Type: []string{"step.sent", "step.backed_off"}[i%2], Step: "charge-payment", Attempt: i + 4})
 	}
 	s.Total = 10_000
-	best := time.Hour
-	for range 5 { // the least of a few: others use the machine too
-		start := time.Now()
-		v := see(&s.Look, nil, s.Now)
-		require.NotEmpty(t, render(t, sagaBody(&v)))
-		best = min(best, time.Since(start))
-	}
-	require.Less(t, best, 100*time.Millisecond)
+	v := see(&s.Look, nil, s.Now)
+	html := render(t, sagaBody(&v))
+	require.Less(t, len(html), 300_000, "what a page holds does not grow with its saga's history")
 }

@@ -53,6 +53,9 @@ func TestRubbishReplies(t *testing.T) {
 	for _, o := range orders {
 		sg := endsWell(t, b.Client, o)
 		for _, step := range sg.Steps {
+			if stack.Raced { // everything is several times as slow, the timeouts are not
+				break
+			}
 			require.LessOrEqual(t, step.Attempts, 1, "%s: %s was not answered within its timeout", o.key, step.Name)
 			require.LessOrEqual(t, step.UndoAttempts, 1, "%s: %s was not answered within its timeout", o.key, step.Name)
 		}

@@ -69,8 +69,9 @@ func (t *Transport) sent(s *sending, err error) {
 		s.done(fmt.Errorf("%w: %w", participants.ErrReplyRefused, err))
 	case s.tries < resends && !t.isClosed():
 		// A timer and not a wait: this goroutine drains the producer.
-		time.AfterFunc(resendPause<<s.tries, func() { t.send(s) })
-		s.tries++
+		pause := resendPause << s.tries
+		s.tries++ // before: the other producer's goroutine may have its verdict next
+		time.AfterFunc(pause, func() { t.send(s) })
 	case s.lost:
 		s.done(fmt.Errorf("%w: %w", participants.ErrReplyRefused, err))
 	default:

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/skaldhq/skald/api/client"
 	"github.com/skaldhq/skald/test/stack"
 )
@@ -30,9 +32,19 @@ func participantSlow() scenario {
 			return nil
 		},
 		says:   []string{"charge-payment waits for an answer of payments to ChargePayment.v1, attempt 1.", "one member of payments reads"},
-		mend:   func(t *testing.T, s *site, id string) { s.act(t, "cancel", id) },
+		mend:   cancelAtOnce,
 		status: client.Compensated, verdict: "cleanly_aborted",
 	}
+}
+
+// cancelAtOnce cancels over REST: what payments works at may be done before a command line has started twice.
+func cancelAtOnce(t *testing.T, s *site, id string) {
+	req := client.ActRequest{Reason: "the runbook says so"}
+	preview, err := s.replica.DryRun(t.Context(), id, client.ActionCancel, req)
+	require.NoError(t, err)
+	acted, err := s.replica.Act(t.Context(), id, client.ActionCancel, req)
+	require.NoError(t, err)
+	require.Equal(t, preview.Next.Status, acted.Status)
 }
 
 // text is anything in one line.

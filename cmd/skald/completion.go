@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
 // completionCmd prints completion scripts, made from the commands themselves.
@@ -63,8 +65,8 @@ func places(node *kong.Node, path string, inherited []choice) []place {
 		c := choice{word: "--" + flag.Name, help: firstSentence(flag.Help), takesValue: !flag.IsBool()}
 		if flag.Enum != "" {
 			c.values = flag.EnumSlice()
-		} else if known := flag.Tag.Get("choices"); known != "" {
-			c.values = strings.Split(known, ",")
+		} else {
+			c.values = offered(flag.Tag.Get("choices"))
 		}
 		c.asks = flag.Tag.Get("completes")
 		p.flags = append(p.flags, c)
@@ -110,6 +112,29 @@ func walk(b *strings.Builder, places []place, each string) {
 	}
 	fmt.Fprintf(b, "    at=skald\n    for word in %s; do\n        case \"$at $word\" in\n            %s) at=\"$at $word\" ;;\n        esac\n    done\n",
 		each, strings.Join(paths, "|"))
+}
+
+// offered are words that a flag may take; the server says whether it takes others.
+func offered(kind string) []string {
+	switch kind {
+	case "attention":
+		return texts(
+			saga.AttentionExhausted, saga.AttentionSlow, saga.AttentionDeadline, saga.AttentionBadOutput, saga.AttentionExpression,
+			saga.AttentionRejected, saga.AttentionUnpublishable, saga.AttentionUndoFailed, saga.AttentionLateEffect, saga.AttentionConflict,
+			saga.AttentionBarrier, saga.AttentionHeld, saga.AttentionHistory, saga.AttentionInvariant, "any",
+		)
+	case "cause":
+		return texts(saga.CauseReply, saga.CauseBackoff, saga.CauseHold, saga.CauseAttention, saga.CauseUnpublished)
+	}
+	return nil
+}
+
+func texts[T ~string](list ...T) []string {
+	out := make([]string, len(list))
+	for i, w := range list {
+		out[i] = string(w)
+	}
+	return out
 }
 
 func bashCompletion(w io.Writer, places []place) error {

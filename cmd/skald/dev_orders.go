@@ -113,7 +113,7 @@ func (d *dev) report(placed []placedOrder) error {
 		}
 	}
 	d.say("\n  %s %s\n\n", s.good("ready"), s.dim("after "+took(time.Since(d.began))))
-	d.link("start page", web)
+	d.link("dashboard", web)
 	d.link("API", web+"/docs")
 	if admin != "" {
 		d.link("metrics", admin+"/metrics")

@@ -32,8 +32,8 @@ type operationStartCmd struct {
 
 	Saga      string            `completes:"definition" help:"Of this definition."`
 	Status    []client.Status   `enum:"running,compensating,suspended,completed,compensated,abandoned" help:"In one of these statuses, such as --status running,suspended."`
-	Attention string            `placeholder:"REASON" choices:"exhausted,slow,deadline,bad_output,expression,rejected,unpublishable,undo_failed,late_effect,reply.conflict,barrier,held,history,invariant,any" help:"Needing attention for this reason, or any."`
-	BlockedOn string            `placeholder:"CAUSE" choices:"reply,backoff,hold,attention,unpublished" help:"Waiting for this: reply, backoff, hold, attention or unpublished."`
+	Attention string            `placeholder:"REASON" choices:"attention" help:"Needing attention for this reason, or any."`
+	BlockedOn string            `placeholder:"CAUSE" choices:"cause" help:"Waiting for this: reply, backoff, hold, attention or unpublished."`
 	Key       string            `help:"With this business key."`
 	Label     map[string]string `help:"With this label, such as --label team=blue; may be repeated." mapsep:"none"`
 	Since     time.Duration     `placeholder:"1h" help:"Started no longer ago than this."`

@@ -190,7 +190,7 @@ func TestDev_Terminal(t *testing.T) {
 		taken.Addr().String() + " is taken by another process",
 		"asks payments: ChargePayment.v1", "card_declined: the card was declined", "everything is undone: charge-payment was refused",
 		"asks orders: CancelOrder.v1", "failed, will be tried again", "asks payments again, attempt 2",
-		"completed · committed", "compensated · cleanly aborted", "start page  http://127.0.0.1:", "skald saga list --server http",
+		"completed · committed", "compensated · cleanly aborted", "dashboard   http://127.0.0.1:", "skald saga list --server http",
 	} {
 		require.Contains(t, out, want)
 	}

@@ -47,11 +47,14 @@ func Blocked(def *Definition, in Instance, env Env) []BlockedOn {
 	if in.Status.Terminal() {
 		return nil
 	}
-	m := newMachine(def, in, Event{Env: env})
-	var out []BlockedOn
 	if in.Broken != "" {
 		return []BlockedOn{{Cause: CauseAttention, Reason: AttentionInvariant, Message: in.Broken, Since: in.UpdatedAt}}
 	}
+	m := &machine{def: def, in: &in, next: in, env: env} // it changes nothing
+	if m.stoodStill() != nil {
+		m = newMachine(def, in, Event{Env: env})
+	}
+	var out []BlockedOn
 	for i := range in.Steps {
 		if b, ok := m.blockedStep(i); ok {
 			out = append(out, b)

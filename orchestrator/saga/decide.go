@@ -98,7 +98,7 @@ func (m *machine) decision() Decision {
 	if len(m.facts) == 0 && !m.quiet {
 		d.Outcome = Ignored
 		d.WakeAt = m.wakeAt() // by the timers as they were moved, which nothing stores yet
-		d.Next = m.in.clone()
+		d.Next = *m.in
 		return d
 	}
 	if m.ignored {

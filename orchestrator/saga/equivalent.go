@@ -3,7 +3,7 @@ package saga
 import (
 	"bytes"
 	"encoding/json"
-	"reflect"
+	"slices"
 	"time"
 )
 
@@ -12,9 +12,6 @@ import (
 // the first difference.
 func Equivalent(def *Definition, folded, stored Instance) string {
 	a, b := told(def, folded, stored), told(def, stored, stored)
-	if reflect.DeepEqual(a, b) { // mostly; else nil and empty may be stored the same
-		return ""
-	}
 	x, errX := EncodeInstance(a)
 	y, errY := EncodeInstance(b)
 	if errX == nil && errY == nil && bytes.Equal(x, y) {
@@ -31,24 +28,30 @@ func readable(in Instance) string {
 	return string(out)
 }
 
-// told blanks in `in` what facts do not tell about `stored`.
+// told blanks in `in` what facts do not tell about `stored`. It shares with `in` what it leaves as it is.
 func told(def *Definition, in, stored Instance) Instance {
-	in = in.clone()
 	in.Revision, in.ClockAt, in.BlankedAt = 0, time.Time{}, time.Time{}
-	for i := range in.Steps {
-		s := &in.Steps[i]
-		if i >= len(def.Steps) || i >= len(stored.Steps) {
-			break
+	cloned := false
+	for i := range min(len(in.Steps), len(def.Steps), len(stored.Steps)) {
+		s, c := &in.Steps[i], def.Steps[i].Compensation
+		forward := stored.Steps[i].Forward.Attempts > def.Steps[i].Retry.MaxAttempts
+		backward := c != nil && stored.Steps[i].Backward.Attempts > c.Retry.MaxAttempts
+		if !forward && !backward && s.Forward.Heartbeat.IsZero() && s.Backward.Heartbeat.IsZero() {
+			continue
+		}
+		if !cloned {
+			in.Steps, cloned = slices.Clone(in.Steps), true
+			s = &in.Steps[i]
 		}
 		s.Forward.Heartbeat, s.Backward.Heartbeat = time.Time{}, time.Time{}
-		if stored.Steps[i].Forward.Attempts > def.Steps[i].Retry.MaxAttempts {
+		if forward {
 			s.Forward.uncounted()
 			if s.Status == BackingOff {
 				s.Status = InFlight
 			}
 			s.Error = nil
 		}
-		if c := def.Steps[i].Compensation; c != nil && stored.Steps[i].Backward.Attempts > c.Retry.MaxAttempts {
+		if backward {
 			s.Backward.uncounted()
 			if s.Status == UndoBackingOff {
 				s.Status = Undoing

@@ -37,9 +37,17 @@ func (m *machine) inForce(participant string) *Hold {
 // thaw moves the timers of next by the time that they stood still since ClockAt (design rules 10 and 11). Nothing is stored
 // for it unless the event turns out to change something.
 func (m *machine) thaw() {
+	if shift := m.stoodStill(); shift != nil {
+		m.shift = shift
+		m.next.shiftTimers(shift)
+	}
+}
+
+// stoodStill is by how much timers are to be moved; nil: not at all.
+func (m *machine) stoodStill() *Shift {
 	in := &m.next
 	if in.ID.IsZero() || in.Status.Terminal() || !m.env.At.After(in.ClockAt) {
-		return
+		return nil
 	}
 	whole := in.Pause != nil
 	saga := m.stood(whole)
@@ -50,23 +58,21 @@ func (m *machine) thaw() {
 	if in.Aborting {
 		shift.Grace = saga.Microseconds()
 	}
-	moved := shift.Deadline != 0 || shift.Grace != 0
-	steps := make([]int64, len(in.Steps))
 	for i := range in.Steps {
 		if !in.Steps[i].hasTimer() {
 			continue
 		}
-		steps[i] = m.stood(whole, m.def.Steps[i].Participant).Microseconds()
-		if steps[i] != 0 {
-			moved = true
-			shift.Steps = steps
+		if by := m.stood(whole, m.def.Steps[i].Participant).Microseconds(); by != 0 {
+			if shift.Steps == nil {
+				shift.Steps = make([]int64, len(in.Steps))
+			}
+			shift.Steps[i] = by
 		}
 	}
-	if !moved {
-		return
+	if shift.Deadline == 0 && shift.Grace == 0 && shift.Steps == nil {
+		return nil
 	}
-	m.shift = &shift
-	in.shiftTimers(&shift)
+	return &shift
 }
 
 // waiting are the participants of steps that would move but for a hold on them.

@@ -169,6 +169,20 @@ func (o *oracle) begun(t *track) {
 	}
 }
 
+// rested reports whether nothing is left to happen, and whoever is due was looked at: the last replica may be back only just now.
+func (o *oracle) rested() bool {
+	if !o.quiet() {
+		return false
+	}
+	now := o.dbNow()
+	for _, at := range o.recovery.wakes {
+		if !at.IsZero() && at.Before(now) {
+			return false
+		}
+	}
+	return true
+}
+
 // quiet reports whether nothing is left to happen.
 func (o *oracle) quiet() bool {
 	if o.w.pending > 0 || o.w.kafka.unread() > 0 {

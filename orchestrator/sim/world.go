@@ -140,7 +140,7 @@ func (w *world) run() {
 	w.crashes.unrest()
 	w.until(w.now.Add(time.Duration(20+w.script.IntN(100))*time.Second), w.oracle.quiet)
 	w.heal()
-	w.until(w.now.Add(30*time.Minute), w.oracle.quiet)
+	w.until(w.now.Add(30*time.Minute), w.oracle.rested)
 	if w.failed == nil {
 		w.oracle.judge()
 	}

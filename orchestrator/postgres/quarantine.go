@@ -135,11 +135,20 @@ func quarantineFilter(q *orchestrator.QuarantineQuery) []any {
 // Quarantine implements orchestrator.QuarantineReader.
 func (s *Store) Quarantine(ctx context.Context, q orchestrator.QuarantineQuery) ([]orchestrator.QuarantineEntry, error) {
 	const what = "list quarantine"
-	before := q.Before
-	if before <= 0 {
-		before = math.MaxInt64
+	statement, args := listQuarantine(&q)
+	rows, err := s.cfg.API.Query(ctx, statement, args...)
+	if err != nil {
+		return nil, translate(what, err)
 	}
-	statement := sqlListQuarantine
+	entries, err := pgx.CollectRows(rows, scanQuarantined)
+	return entries, translate(what, err)
+}
+
+func listQuarantine(q *orchestrator.QuarantineQuery) (statement string, args []any) {
+	waiting := orchestrator.QuarantineQuery{Tenant: q.Tenant, Saga: q.Saga, State: orchestrator.QuarantineWaiting, Limit: q.Limit, Bare: true}
+	if *q == waiting && !q.Saga.IsZero() { // nothing else is asked for: an index of its own answers that, for every look at a saga
+		return sqlWaitingOfSaga, []any{seenBy(q.Tenant), uuid(q.Saga), q.Limit}
+	}
 	switch {
 	case q.OldestFirst && q.Bare:
 		statement = sqlOldestQuarantineBare
@@ -147,17 +156,14 @@ func (s *Store) Quarantine(ctx context.Context, q orchestrator.QuarantineQuery) 
 		statement = sqlOldestQuarantine
 	case q.Bare:
 		statement = sqlListQuarantineBare
+	default:
+		statement = sqlListQuarantine
 	}
-	args := append(quarantineFilter(&q), before, q.Limit)
-	if q == (orchestrator.QuarantineQuery{Tenant: q.Tenant, Saga: q.Saga, State: orchestrator.QuarantineWaiting, Limit: q.Limit, Bare: true}) && !q.Saga.IsZero() {
-		statement, args = sqlWaitingOfSaga, []any{seenBy(q.Tenant), uuid(q.Saga), q.Limit}
+	before := q.Before
+	if before <= 0 {
+		before = math.MaxInt64
 	}
-	rows, err := s.cfg.API.Query(ctx, statement, args...)
-	if err != nil {
-		return nil, translate(what, err)
-	}
-	entries, err := pgx.CollectRows(rows, scanQuarantined)
-	return entries, translate(what, err)
+	return statement, append(quarantineFilter(q), before, q.Limit)
 }
 
 // QuarantineRecord implements orchestrator.QuarantineReader.

@@ -97,6 +97,10 @@ chaos: ## run the chaos suite on real processes (ARGS as for go test)
 bulk: ## retry 10,000 stuck sagas in one operation while a replica is killed (the ordinary tests do it with 500)
 	SKALD_TEST_OPERATION_SAGAS=10000 $(GOTEST) -count=1 -v -timeout 20m $(ARGS) -run 'TestBulkRetry|TestPostgres_OperationWhoseReplicaDies' ./test/chaos ./orchestrator
 
+.PHONY: outage
+outage: ## let a participant fail for a minute under load: the breaker holds it, and no saga is compensated (the ordinary tests take 12 s)
+	SKALD_TEST_OUTAGE=60s $(GOTEST) -count=1 -v -timeout 20m $(ARGS) -run 'TestBreaker$$' ./test/guarantees
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME each, one on each core
 	@$(GO) list ./... | while read -r pkg; do \

@@ -3,6 +3,7 @@ package guarantees
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -27,16 +28,23 @@ steps:
   - {name: file, participant: clerk, command: File.v1, compensation: {command: Unfile.v1}}
 `
 
-// outageFor is shorter than the minute that the engine's own test of the breaker takes, and several times what a saga's attempts
-// last; the breaker's times are shortened as much.
-const outageFor = 12 * time.Second
+// outage is how long the participant fails, and the breaker's settings. Where SKALD_TEST_OUTAGE names a time (make outage: a minute),
+// they are those of production; else both are shortened, to several times what a saga's attempts last.
+func outage(t *testing.T) (time.Duration, []string) {
+	if text := os.Getenv("SKALD_TEST_OUTAGE"); text != "" {
+		d, err := time.ParseDuration(text)
+		require.NoError(t, err, "SKALD_TEST_OUTAGE")
+		return d, nil
+	}
+	return 12 * time.Second, []string{"SKALD_BREAKER_WINDOW=5s", "SKALD_BREAKER_PAUSE=1s", "SKALD_BREAKER_PAUSE_MAX=2s", "SKALD_BREAKER_TRY=4s"}
+}
 
 // TestBreaker: a participant fails under load, on two replicas. The engine holds it, no saga is compensated for it, and all complete
 // once it is well again.
 func TestBreaker(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	settings := []string{"SKALD_BREAKER_WINDOW=5s", "SKALD_BREAKER_PAUSE=1s", "SKALD_BREAKER_PAUSE_MAX=2s", "SKALD_BREAKER_TRY=4s"}
+	lasts, settings := outage(t)
 	a, b := s.ServeTagged("", settings...), s.ServeTagged("", settings...)
 	replicas := []*client.Client{a.Ready(t).Client, b.Ready(t).Client}
 	var down atomic.Bool
@@ -72,7 +80,7 @@ func TestBreaker(t *testing.T) {
 	down.Store(true)
 	var holds []client.Hold
 	for slow := time.Now().Add(30 * time.Second); len(holds) == 0 && time.Now().Before(slow); { // on a busy machine
-		load(outageFor / 2)
+		load(lasts / 2)
 		var err error
 		holds, err = b.Holds(t.Context())
 		require.NoError(t, err)
@@ -82,11 +90,11 @@ func TestBreaker(t *testing.T) {
 	require.Equal(t, client.HoldBreaker, hold.Kind)
 	require.Equal(t, "clerk", hold.Name)
 	require.Equal(t, "engine", hold.By)
-	load(outageFor / 2)
+	load(lasts / 2)
 	down.Store(false)
 	load(time.Second)
 
-	ended(t, a.Client, time.Minute)
+	ended(t, a.Client, time.Minute+lasts)
 	for id, sg := range all(t, a.Client) {
 		require.Equal(t, client.Completed, sg.Status, "%s: %+v", id, sg.Abort)
 		require.Equal(t, "committed", sg.Certificate.Verdict)

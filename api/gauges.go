@@ -24,7 +24,7 @@ type gauges struct {
 	tenants []string
 	log     *slog.Logger
 
-	live, attention, quarantined, causes, definitions, outbox *prometheus.Desc
+	live, attention, limited, quarantined, causes, definitions, outbox *prometheus.Desc
 
 	mu    sync.Mutex // guards what follows
 	at    time.Time
@@ -41,6 +41,7 @@ func (m *Metrics) WatchStore(reader orchestrator.Reader, tenants []string, log *
 		reader: reader, tenants: tenants, log: log,
 		live:        desc("skald_sagas", "Live sagas by status.", "tenant", "status"),
 		attention:   desc("skald_sagas_with_attention", "Live sagas that a person should look at.", "tenant"),
+		limited:     desc("skald_sagas_limited", "Live sagas with a step that waits for a limit.", "tenant"),
 		quarantined: desc("skald_quarantined_records", "Records in quarantine that wait for a person.", "tenant"),
 		causes:      desc("skald_sagas_blocked", "Live sagas by why they wait.", "tenant", "cause"),
 		definitions: desc("skald_sagas_by_definition", "Live sagas by definition.", "tenant", "saga"),
@@ -50,7 +51,7 @@ func (m *Metrics) WatchStore(reader orchestrator.Reader, tenants []string, log *
 
 // Describe lists the gauges.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.live, g.attention, g.quarantined, g.causes, g.definitions, g.outbox} {
+	for _, d := range []*prometheus.Desc{g.live, g.attention, g.limited, g.quarantined, g.causes, g.definitions, g.outbox} {
 		out <- d
 	}
 }
@@ -90,6 +91,7 @@ func (g *gauges) read(ctx context.Context) []prometheus.Metric {
 			add(g.definitions, n, tenant, name)
 		}
 		add(g.attention, s.WithAttention, tenant)
+		add(g.limited, s.Limited, tenant)
 		add(g.quarantined, s.Quarantined, tenant)
 	}
 	if depth, err := g.reader.OutboxDepth(ctx, outboxAtMost); err != nil {

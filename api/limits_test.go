@@ -2,6 +2,9 @@ package api
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,4 +43,29 @@ func TestLimits_SayEverythingThatIsWrong(t *testing.T) {
 	require.ElementsMatch(t, []string{"body.sagas", "body"}, paths(p))
 	problemIn(t, b.do(t, exchange{method: "PUT", path: "/v1/limits/tenant/default", body: `{"commands":1,"reason":"r"}`}), http.StatusUnprocessableEntity, "invalid")
 	problemIn(t, b.do(t, exchange{method: "DELETE", path: "/v1/limits/participant/payments"}), http.StatusUnprocessableEntity, "invalid")
+}
+
+// TestLimitsPage_SaysEverythingThatIsWrong: the form comes back with what was typed, and nothing is set.
+func TestLimitsPage_SaysEverythingThatIsWrong(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	post := func(path string, form url.Values) *httptest.ResponseRecorder {
+		return b.do(t, exchange{method: "POST", path: path, body: form.Encode(), header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}})
+	}
+	typed := url.Values{"scope": {"participant"}, "name": {"payments"}, "commands": {"0x"}, "sagas": {"-3"}, "reason": {"r"}}
+	w := post("/limits", typed)
+	require.Equal(t, http.StatusUnprocessableEntity, w.Code)
+	require.Contains(t, w.Body.String(), `value="0x"`)
+	require.Equal(t, 2, strings.Count(w.Body.String(), "want a whole number above 0"))
+	typed = url.Values{"scope": {"tenant"}, "name": {""}, "commands": {"5"}, "reason": {"r"}}
+	require.Equal(t, 2, strings.Count(post("/limits", typed).Body.String(), "want a name of at most")+strings.Count(post("/limits", typed).Body.String(), "want participant or saga_type"))
+	require.Empty(t, b.engine.limits)
+
+	typed = url.Values{"scope": {"participant"}, "name": {"payments"}, "commands": {"5"}, "reason": {"r"}}
+	require.Equal(t, http.StatusSeeOther, post("/limits", typed).Code)
+	require.Len(t, b.engine.limits, 1)
+	require.Equal(t, http.StatusUnprocessableEntity, post("/limits/participant/payments/remove", url.Values{"reason": {" "}}).Code)
+	require.Equal(t, http.StatusSeeOther, post("/limits/participant/payments/remove", url.Values{"reason": {"grown"}}).Code)
+	require.Empty(t, b.engine.limits)
+	require.Equal(t, http.StatusNotFound, post("/limits/participant/payments/remove", url.Values{"reason": {"grown"}}).Code)
 }

@@ -90,6 +90,44 @@ func (p pageBackend) PutHold(ctx context.Context, req client.HoldRequest) (clien
 	return send[client.Hold](ctx, PermitOperate, req, func(raw rawBody) *putHoldInput { return &putHoldInput{raw} }, p.api.putHold)
 }
 
+func (p pageBackend) PutLimit(ctx context.Context, scope client.HoldScope, name string, req client.LimitRequest) (client.Limit, error) {
+	if err := limitTarget(scope, name); err != nil {
+		return client.Limit{}, clientError(ctx, err)
+	}
+	return send[client.Limit](ctx, PermitOperate, req, func(raw rawBody) *putLimitInput {
+		return &putLimitInput{Scope: string(scope), Name: name, rawBody: raw}
+	}, p.api.putLimit)
+}
+
+func (p pageBackend) RemoveLimit(ctx context.Context, scope client.HoldScope, name, reason string) error {
+	err := limitTarget(scope, name)
+	if err == nil && (reason == "" || len(reason) > 1000) {
+		err = invalid(client.FieldError{Path: "reason", Message: "want a reason of at most 1000 bytes"})
+	}
+	if err == nil {
+		_, err = call(ctx, PermitOperate, &removeLimitInput{Scope: string(scope), Name: name, Reason: reason}, p.api.removeLimit)
+	}
+	if err != nil {
+		return clientError(ctx, err)
+	}
+	return nil
+}
+
+// limitTarget checks what the routes of the API check by their parameters.
+func limitTarget(scope client.HoldScope, name string) error {
+	var wrong []client.FieldError
+	if scope != client.HoldParticipant && scope != client.HoldSagaType {
+		wrong = append(wrong, client.FieldError{Path: "scope", Message: "want participant or saga_type"})
+	}
+	if name == "" || len(name) > 63 {
+		wrong = append(wrong, client.FieldError{Path: "name", Message: "want a name of at most 63 bytes"})
+	}
+	if wrong != nil {
+		return invalid(wrong...)
+	}
+	return nil
+}
+
 func (p pageBackend) EndHold(ctx context.Context, id int64, reason string, rate int) error {
 	if reason == "" || len(reason) > 1000 || rate < 0 || rate > 100_000 {
 		return clientError(ctx, invalid(client.FieldError{Path: "reason", Message: "want a reason of at most 1000 bytes, and a rate from 0 to 100000"}))

@@ -87,6 +87,10 @@ func (p pageBackend) Hold(ctx context.Context, id int64) (client.HoldStatus, err
 	return ask[client.HoldStatus](ctx, PermitRead, &readHoldInput{id}, p.api.getHold)
 }
 
+func (p pageBackend) Limits(ctx context.Context) (client.LimitList, error) {
+	return ask[client.LimitList](ctx, PermitRead, &struct{}{}, p.api.listLimits)
+}
+
 func (p pageBackend) Audit(ctx context.Context, f client.AuditFilter) (client.AuditList, error) {
 	in := &auditInput{Actor: f.Actor, Action: f.Action, Saga: f.Saga, Target: f.Target, From: f.From, To: f.To, Limit: f.Limit, Cursor: f.Cursor}
 	return ask[client.AuditList](ctx, PermitAudit, in, p.api.audit)

@@ -54,7 +54,7 @@ type DefinitionBackend interface {
 	Plan(ctx context.Context, name string, version int) (client.Graph, error)
 }
 
-// OperateBackend reads counts and the record of actions, and sets holds.
+// OperateBackend reads counts and the record of actions, and sets holds and limits.
 type OperateBackend interface {
 	Stats(ctx context.Context) (client.Stats, error)
 	Participants(ctx context.Context) (client.ParticipantList, error)
@@ -62,6 +62,9 @@ type OperateBackend interface {
 	Hold(ctx context.Context, id int64) (client.HoldStatus, error)
 	PutHold(ctx context.Context, req client.HoldRequest) (client.Hold, error)
 	EndHold(ctx context.Context, id int64, reason string, rate int) error
+	Limits(ctx context.Context) (client.LimitList, error)
+	PutLimit(ctx context.Context, scope client.HoldScope, name string, req client.LimitRequest) (client.Limit, error)
+	RemoveLimit(ctx context.Context, scope client.HoldScope, name, reason string) error
 	Audit(ctx context.Context, filter client.AuditFilter) (client.AuditList, error)
 }
 

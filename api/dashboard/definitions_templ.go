@@ -1498,6 +1498,7 @@ func kindWord(kind string) string {
 func didWord(did string) string {
 	return map[string]string{
 		"activate": "Activated.", "retire": "Retired.", "held": "The hold is set.", "ended": "The hold has ended.",
+		"limited": "The limit is set.", "unlimited": "The limit is gone.",
 		"redriven": "It was judged again.", "discarded": "It was discarded.", "started": "The operation has begun.",
 		"pause": "Paused.", "resume": "It goes on.", "cancel": "Cancelled.",
 	}[did]

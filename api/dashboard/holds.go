@@ -10,7 +10,7 @@ import (
 	"github.com/skaldhq/skald/api/dashboard/ui"
 )
 
-// holdsView is the page of holds.
+// holdsView is the page of holds and limits.
 type holdsView struct {
 	page    ui.Page
 	rows    []client.HoldStatus
@@ -19,6 +19,7 @@ type holdsView struct {
 	operate bool
 	admin   bool
 	did     string
+	limits  limitsView
 }
 
 const holdsCounted = 20 // holds whose sagas are counted; counting takes a query each
@@ -34,7 +35,7 @@ func (d *Dashboard) holds(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Dashboard) writeHolds(w http.ResponseWriter, r *http.Request, status int, v *holdsView) error {
-	v.page, v.operate, v.admin = d.page(r, ui.Holds, "Holds"), d.may(r, permitOperate), d.may(r, "admin")
+	v.page, v.operate, v.admin = d.page(r, ui.Holds, "Holds and limits"), d.may(r, permitOperate), d.may(r, "admin")
 	list, err := d.backend.Holds(r.Context())
 	if err != nil {
 		return err
@@ -48,6 +49,11 @@ func (d *Dashboard) writeHolds(w http.ResponseWriter, r *http.Request, status in
 		}
 		v.rows = append(v.rows, row)
 	}
+	limits, err := d.backend.Limits(r.Context())
+	if err != nil {
+		return err
+	}
+	v.limits.rows = limits.Items
 	d.write(w, r, status, holdsPage(v))
 	return nil
 }

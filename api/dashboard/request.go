@@ -44,6 +44,12 @@ func badForm(err error) error {
 	return &client.Error{Problem: client.Problem{Title: http.StatusText(status), Status: status, Code: "unreadable", Detail: detail}}
 }
 
+// badFields is what is wrong with a form before the API is asked.
+func badFields(fields ...client.FieldError) error {
+	const status = http.StatusUnprocessableEntity
+	return &client.Error{Problem: client.Problem{Title: http.StatusText(status), Status: status, Code: "invalid", Detail: "the form can be read, and is wrong", Errors: fields}}
+}
+
 // refusedForm is the problem of an action that can be shown beside its form; ok is false for what takes a page of its own.
 func refusedForm(err error) (p *client.Problem, ok bool) {
 	var known *client.Error

@@ -61,6 +61,8 @@ func (d *Dashboard) Routes() []Route {
 		get("/holds", permitRead, ui.Holds, d.holds),
 		post("/holds", permitOperate, ui.Holds, d.putHold),
 		post("/holds/{id}/end", permitOperate, ui.Holds, d.endHold),
+		post("/limits", permitOperate, ui.Holds, d.putLimit),
+		post("/limits/{scope}/{name}/remove", permitOperate, ui.Holds, d.removeLimit),
 		get("/audit", permitAudit, ui.Audit, d.audit),
 	}
 }

@@ -121,6 +121,23 @@ export async function flows() {
     await page.getByText('Nothing is held.').waitFor();
   });
 
+  await check('limit a participant, correct what was typed wrong, and remove the limit', {}, async (page) => {
+    await page.goto('/holds');
+    await page.locator('#l-name').fill('shipping');
+    await page.locator('#l-commands').fill('many');
+    await page.locator('#limit-reason').fill('a small warehouse');
+    await page.getByRole('button', { name: 'Set the limit' }).click();
+    await page.getByRole('alert').getByText('want a whole number above 0').waitFor();
+    await page.locator('#l-commands').fill('5');
+    await page.getByRole('button', { name: 'Set the limit' }).click();
+    await page.getByText('The limit is set.').waitFor();
+    await page.getByRole('cell', { name: /^\d+ of 5$/ }).waitFor();
+    await page.getByRole('button', { name: 'Remove the limit on participant shipping' }).click();
+    await page.locator('dialog[open] [name=reason]').fill('a larger warehouse');
+    await page.getByRole('button', { name: 'Remove it' }).click();
+    await page.getByText('Nothing is limited.').waitFor();
+  });
+
   await check('search finds a saga by its key and by its id', {}, async (page) => {
     await page.goto('/');
     await page.keyboard.press('/');

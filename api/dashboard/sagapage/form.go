@@ -65,7 +65,7 @@ type entryView struct {
 
 func newForm(look *Look, wish Wish) *formView {
 	sg := &look.Saga
-	f := &formView{look: look, Saga: sg, Name: visible(sg.Key), Wish: wish, Seen: look.Total, Choice: choiceOf(sg, Choice{wish.Action, wish.Step}, "")}
+	f := &formView{look: look, Saga: sg, Name: ui.Visible(sg.Key), Wish: wish, Seen: look.Total, Choice: choiceOf(sg, Choice{wish.Action, wish.Step}, "")}
 	if f.Name == "" {
 		f.Name = ui.ShortID(sg.ID)
 	}

@@ -94,7 +94,7 @@ func details(f *client.Fact) []story.Line {
 	var out []story.Line
 	add := func(label, text string) {
 		if text != "" {
-			out = append(out, story.Line{Label: label, Text: visible(text)})
+			out = append(out, story.Line{Label: label, Text: ui.Visible(text)})
 		}
 	}
 	add("type", f.Type)

@@ -294,7 +294,7 @@ func (b *boxView) kindX() int {
 
 // fit cuts text to n characters.
 func fit(text string, n int) string {
-	runes := []rune(visible(text))
+	runes := []rune(ui.Visible(text))
 	if len(runes) <= n {
 		return string(runes)
 	}

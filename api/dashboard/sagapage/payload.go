@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode"
+
+	"github.com/skaldhq/skald/api/dashboard/ui"
 )
 
 // payloadView is a document that a definition, a participant or a caller wrote. It is hostile: it is only ever shown as text.
@@ -52,7 +53,7 @@ func seePayload(title string, raw json.RawMessage) *payloadView {
 	if len(text) > rawBytes {
 		text, v.Cut = text[:rawBytes], true
 	}
-	v.Raw = visible(strings.ToValidUTF8(string(text), "\uFFFD"))
+	v.Raw = ui.VisibleLines(strings.ToValidUTF8(string(text), "\uFFFD"))
 	return v
 }
 
@@ -129,18 +130,5 @@ func quoted(s string) string {
 	if err := enc.Encode(s); err != nil {
 		return `"?"`
 	}
-	return visible(strings.TrimSuffix(buf.String(), "\n"))
-}
-
-// visible writes out what steers text instead of being it: direction marks, and characters without width.
-func visible(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
-			fmt.Fprintf(&b, `\u%04x`, r)
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
+	return ui.VisibleLines(strings.TrimSuffix(buf.String(), "\n"))
 }

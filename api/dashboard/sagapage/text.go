@@ -36,7 +36,7 @@ func labelsOf(sg *client.Saga) []labelView {
 	var out []labelView
 	for _, name := range slices.Sorted(maps.Keys(sg.Labels)) {
 		value := sg.Labels[name]
-		out = append(out, labelView{visible(name), visible(value), templ.SafeURL("/sagas?" + url.Values{"label": {name + ":" + value}}.Encode())})
+		out = append(out, labelView{ui.Visible(name), ui.Visible(value), templ.SafeURL("/sagas?" + url.Values{"label": {name + ":" + value}}.Encode())})
 	}
 	return out
 }

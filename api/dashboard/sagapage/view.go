@@ -38,7 +38,7 @@ func see(look *Look, older []client.Fact, now time.Time) view {
 	sg := &look.Saga
 	bars := story.Bars(sg, look.Facts)
 	v := view{
-		Saga: sg, Now: now, Title: visible(sg.Key), Status: ui.StatusMark(string(sg.Status)), Total: look.Total,
+		Saga: sg, Now: now, Title: ui.Visible(sg.Key), Status: ui.StatusMark(string(sg.Status)), Total: look.Total,
 		Path: seePath("", sg, &look.Graph, bars, look.Facts), Gantt: seeGantt(sg, bars, look, now), Cert: certify(sg),
 		History: seeHistory(look, older), Input: seePayload("Input", sg.Input), Output: seePayload("Output", sg.Output),
 	}

@@ -6,23 +6,34 @@ import (
 	"unicode"
 )
 
-// Visible is a text that somebody else wrote, with what would not show, or would turn the text around it, written out: control
-// characters and those that set the direction, such as \u202e. Spaces of all kinds become plain ones.
+// Visible is a text that somebody else wrote, as one line, with what would not show, or would turn the text around it, written out:
+// control characters and those that set the direction, such as \u202e. Spaces of all kinds become plain ones.
 func Visible(text string) string {
-	hidden := func(r rune) bool {
-		return r != ' ' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.IsSpace(r) || r == unicode.ReplacementChar)
-	}
+	return written(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		return r
+	}, text), func(r rune) bool { return steers(r) || r == unicode.ReplacementChar })
+}
+
+// VisibleLines is Visible for data: spaces, lines and tabs stay what they are.
+func VisibleLines(text string) string {
+	return written(text, func(r rune) bool { return r != '\n' && r != '\t' && steers(r) })
+}
+
+func steers(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
+
+// written writes out the characters that are hidden.
+func written(text string, hidden func(rune) bool) string {
 	if strings.IndexFunc(text, hidden) < 0 {
 		return text
 	}
 	var b strings.Builder
 	for _, r := range text {
-		switch {
-		case r == '\n' || r == '\t' || r == '\r' || unicode.IsSpace(r):
-			b.WriteByte(' ')
-		case hidden(r):
+		if hidden(r) {
 			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
+		} else {
 			b.WriteRune(r)
 		}
 	}

@@ -22,6 +22,9 @@ type Holds interface {
 	Holds(ctx context.Context, tenant string) ([]HoldRow, error)
 	// Hold reads one hold, whatever its state; ErrNotFound.
 	Hold(ctx context.Context, tenant string, id int64) (HoldRow, error)
+	// Held lists live sagas with a step that waits for a hold, those of one participant, or with "" of any; of one tenant, or with ""
+	// of all. They come by id, after one.
+	Held(ctx context.Context, tenant, participant string, after saga.ID, limit int) ([]saga.ID, error)
 	// Trip opens a breaker, in one transaction with its audit row: with an ID of 0 a new one of the row's tenant, name and trips,
 	// unless one is open already; else that one again, if it has the row's trips and lets sagas try. It begins to let sagas try
 	// after pause, and goes on for TryFor. opened is false where somebody was faster; nothing is written then.
@@ -88,8 +91,7 @@ type Release struct {
 // longestRelease bounds what a small rate and many sagas come to.
 const longestRelease = 7 * 24 * time.Hour
 
-// EndHold ends a hold now, or lets the sagas that wait for it go at a rate. They go on by themselves, at the latest when the sweep
-// looks at them; timers go on with the time that they had left. One that lets sagas go already lets the rest go at once; a
+// EndHold ends a hold now, or lets the sagas that wait for it go at a rate. They go on within seconds; timers go on with the time that they had left. One that lets sagas go already lets the rest go at once; a
 // *InputError where a rate is asked of it. ErrNotFound where the tenant has none of that id in force.
 func (e *Engine) EndHold(ctx context.Context, tenant string, id int64, r Release) error {
 	row, err := e.cfg.Holds.Hold(ctx, tenant, id)

@@ -124,6 +124,9 @@ func Assemble(cfg Config, ports Ports) *Engine {
 	if cfg.Limits != nil {
 		e.workers = append(e.workers, e.limits)
 	}
+	if cfg.Holds != nil {
+		e.workers = append(e.workers, &releaser{around: e.around, holds: cfg.Holds, intake: intake, clock: clock, log: cfg.Logger})
+	}
 	if cfg.Groups != nil {
 		e.workers = append(e.workers, e.groups)
 	}

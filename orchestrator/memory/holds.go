@@ -8,6 +8,7 @@ import (
 
 	"github.com/skaldhq/skald/orchestrator"
 	"github.com/skaldhq/skald/orchestrator/internal/stored"
+	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
 var _ orchestrator.Holds = (*Store)(nil)
@@ -57,6 +58,16 @@ func (s *Store) EndHold(_ context.Context, tenant string, id int64, spread time.
 	}
 	s.chainLocked(a)
 	return nil
+}
+
+// Held implements orchestrator.Holds.
+func (s *Store) Held(_ context.Context, tenant, participant string, after saga.ID, limit int) ([]saga.ID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.liveLocked(after, limit, func(row *sagaRow) bool {
+		return (tenant == "" || row.tenant == tenant) && slices.Contains(row.causes, string(saga.CauseHold)) &&
+			(participant == "" || slices.Contains(row.waits, string(saga.CauseHold)+" "+participant))
+	}), nil
 }
 
 // Holds implements orchestrator.Holds.

@@ -125,18 +125,22 @@ func (s *Store) limitsLocked() []orchestrator.LimitUse {
 func (s *Store) Limited(_ context.Context, tenant string, scope orchestrator.HoldScope, name string, after saga.ID, limit int) ([]saga.ID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var ids []saga.ID
-	for id, row := range s.sagas {
-		if row.tenant != tenant || row.wakeAt.IsZero() || stored.CompareIDs(id, after) <= 0 || scope == orchestrator.HoldSagaType && row.saga != name {
-			continue
-		}
-		if slices.ContainsFunc(row.waits, func(w string) bool {
+	return s.liveLocked(after, limit, func(row *sagaRow) bool {
+		return row.tenant == tenant && (scope != orchestrator.HoldSagaType || row.saga == name) && slices.ContainsFunc(row.waits, func(w string) bool {
 			cause, participant, _ := strings.Cut(w, " ")
 			return cause == orchestrator.WaitsLimit && (scope == orchestrator.HoldSagaType || participant == name)
-		}) {
+		})
+	}), nil
+}
+
+// liveLocked lists live sagas by id, after one.
+func (s *Store) liveLocked(after saga.ID, limit int, wanted func(*sagaRow) bool) []saga.ID {
+	var ids []saga.ID
+	for id, row := range s.sagas {
+		if !row.wakeAt.IsZero() && stored.CompareIDs(id, after) > 0 && wanted(row) {
 			ids = append(ids, id)
 		}
 	}
 	slices.SortFunc(ids, stored.CompareIDs)
-	return ids[:min(limit, len(ids))], nil
+	return ids[:min(limit, len(ids))]
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
 var _ orchestrator.Holds = (*Store)(nil)
@@ -42,6 +43,15 @@ func (s *Store) EndHold(ctx context.Context, tenant string, id int64, spread tim
 		}
 		return appendAudit(ctx, tx, audit)
 	})
+}
+
+// Held implements orchestrator.Holds.
+func (s *Store) Held(ctx context.Context, tenant, participant string, after saga.ID, limit int) ([]saga.ID, error) {
+	statement, args := sqlHeld, []any{tenant, participant, uuid(after), limit}
+	if tenant == "" {
+		statement, args = sqlHeldAnywhere, args[1:]
+	}
+	return s.listIDs(ctx, "list what waits for a hold", statement, args...)
 }
 
 // Holds implements orchestrator.Holds.

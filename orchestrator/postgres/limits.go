@@ -108,13 +108,18 @@ func (s *Store) useLimits(ctx context.Context, uses []orchestrator.LimitUse) err
 
 // Limited implements orchestrator.Limits.
 func (s *Store) Limited(ctx context.Context, tenant string, scope orchestrator.HoldScope, name string, after saga.ID, limit int) ([]saga.ID, error) {
-	rows, err := s.cfg.API.Query(ctx, sqlLimited, tenant, string(scope), name, uuid(after), limit)
+	return s.listIDs(ctx, "list what waits for a limit", sqlLimited, tenant, string(scope), name, uuid(after), limit)
+}
+
+// listIDs reads ids of sagas.
+func (s *Store) listIDs(ctx context.Context, what, statement string, args ...any) ([]saga.ID, error) {
+	rows, err := s.cfg.API.Query(ctx, statement, args...)
 	if err != nil {
-		return nil, translate("list what waits for a limit", err)
+		return nil, translate(what, err)
 	}
 	ids, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (id saga.ID, err error) {
 		err = row.Scan((*[16]byte)(&id))
 		return id, err
 	})
-	return ids, translate("list what waits for a limit", err)
+	return ids, translate(what, err)
 }

@@ -304,7 +304,7 @@ func (m *machine) wakeAt() time.Time {
 	return at
 }
 
-// lookAgain is how soon a saga that waits for a hold looks whether it has ended, which nobody tells it: after a quarter of the time
+// lookAgain is how soon a saga that waits for a hold looks by itself whether it has ended, should nobody tell it: after a quarter of the time
 // that it has lasted, within 10 s to 5 min. A pause ends with a resume, which does tell, and an end that is planned is known.
 func lookAgain(held time.Duration) time.Duration {
 	return min(max(held/4, 10*time.Second), 5*time.Minute)

@@ -43,6 +43,7 @@ type track struct {
 	stored int64 // revision
 
 	steps     []stepTrack
+	free      time.Time // since when a step is seen to wait for a hold that stops it no more; zero: none does
 	paused    bool
 	aborting  bool
 	passed    bool

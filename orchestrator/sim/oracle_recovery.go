@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/skaldhq/skald/orchestrator/saga"
@@ -11,6 +12,7 @@ import (
 const (
 	wakesWithin = 5 * time.Second
 	sentWithin  = 15 * time.Second
+	goesWithin  = 6 * time.Second // once no hold stops it any more, of which every replica knows within a second
 	watchEvery  = 2 * time.Second
 )
 
@@ -57,6 +59,26 @@ func (o *oracle) watch() {
 		since = up
 	}
 	o.overdue(since)
+	o.freed(since)
+}
+
+// freed looks for sagas that no hold stops any more, and that still wait for one.
+func (o *oracle) freed(since time.Time) {
+	w := o.w
+	for _, t := range o.ordered {
+		i := slices.IndexFunc(t.in.Steps, func(s saga.StepState) bool { return s.Status == saga.Held && s.LimitedAt.IsZero() })
+		if i < 0 || t.in.Aborting || t.in.Status.Terminal() || o.holding(t, o.dbNow(), i, true) != "" || o.holding(t, o.dbNow(), i, false) != "" {
+			t.free = time.Time{}
+			continue
+		}
+		if t.free.Before(since) { // or zero
+			t.free = w.now
+		}
+		if late := w.now.Sub(t.free); late > goesWithin {
+			w.violate("L3", "%s waits for a hold, and nothing has held it for %s\n%s", t.id, late, o.story(t.id))
+			return
+		}
+	}
 }
 
 // up is since when some replica has lived without a break; now where none does.

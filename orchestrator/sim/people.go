@@ -26,6 +26,7 @@ type people struct {
 	mends    int                  // so many redrives and discards
 	// operations is how many actions on many sagas operators will start.
 	operations int
+	holds      int  // operators will set
 	tries      int  // so often starts were sent
 	resolves   bool // somebody resolves in the second phase what is suspended
 	calm       bool
@@ -117,7 +118,9 @@ func (p *people) script() {
 			})
 		}
 	}
-	p.planHolds()
+	for range p.holds {
+		p.w.after(p.within(30_000), p.hold)
+	}
 	p.planLimits()
 	p.planRedrives()
 	p.w.oracle.watch()

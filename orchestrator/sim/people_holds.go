@@ -7,15 +7,16 @@ import (
 	"github.com/skaldhq/skald/orchestrator"
 )
 
-// planHolds has operators stop things from outside: a definition, a participant, a tenant, or everything.
+// planHolds decides, before replicas start, how often operators stop things from outside: only then do replicas look for holds that end.
 func (p *people) planHolds() {
 	for range 3 {
 		if p.w.hits(FaultHold) {
-			p.w.after(p.within(30_000), p.hold)
+			p.holds++
 		}
 	}
 }
 
+// hold stops a definition, a participant, a tenant, or everything.
 func (p *people) hold() {
 	versions := p.chosen[p.rng.IntN(len(p.chosen))]
 	tenant := p.tenants[p.rng.IntN(len(p.tenants))]

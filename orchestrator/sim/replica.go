@@ -49,6 +49,9 @@ func (r *replica) start() {
 		Store: store, Reader: store, Definitions: store, Limits: store, Broker: w.kafka.broker(r), Encoder: w.kafka.codec, Decoder: w.kafka.codec, Groups: &groupsReader{w.kafka, r},
 		Logger: w.opt.Log.With("replica", r.name), BatchEvents: 1 + w.script.IntN(16),
 	}
+	if w.people.holds > 0 {
+		cfg.Holds = store
+	}
 	if w.people.operations > 0 {
 		cfg.Operations, cfg.OperateEvery = store, 3*time.Second
 	}

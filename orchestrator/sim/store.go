@@ -180,6 +180,14 @@ func (s *faultyStore) Definition(ctx context.Context, tenant, name string, versi
 	return s.Store.Definition(ctx, tenant, name, version)
 }
 
+// Held implements orchestrator.Holds.
+func (s *faultyStore) Held(ctx context.Context, tenant, participant string, after saga.ID, limit int) ([]saga.ID, error) {
+	if err := s.call("store.held"); err != nil {
+		return nil, err
+	}
+	return s.Store.Held(ctx, tenant, participant, after, limit)
+}
+
 // LookAtLimits implements orchestrator.Limits.
 func (s *faultyStore) LookAtLimits(ctx context.Context, replica string) (orchestrator.LimitLook, error) {
 	if err := s.call("store.limits"); err != nil {

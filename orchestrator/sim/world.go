@@ -130,6 +130,7 @@ func (w *world) run() {
 	}
 	w.people.registerDefinitions()
 	w.people.planOperations()
+	w.people.planHolds()
 	for i := range replicas {
 		r := &replica{w: w, name: fmt.Sprintf("replica-%d", i)}
 		w.replicas = append(w.replicas, r)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
 func holdsLetSagasGoOverATime(s *suite) {
@@ -132,4 +133,30 @@ func holdsQuietOnce(s *suite) {
 	row, err = s.Store.Hold(s.ctx, tenant, id)
 	require.NoError(s, err)
 	require.Equal(s, first.QuietAt, row.QuietAt, "it became quiet once")
+}
+
+func holdsListWhoWaits(s *suite) {
+	at := func(cause saga.Cause, participant string) []saga.BlockedOn {
+		return []saga.BlockedOn{{Cause: cause, Participant: participant, Step: "reserve"}}
+	}
+	theirs := func(in *saga.Instance) { in.Tenant = "other" }
+	sagas := []saga.Instance{s.instance(), s.instance(), s.instance(), s.instance(theirs), s.instance(ended)}
+	b := s.batch(sagas...)
+	for i, blocked := range [][]saga.BlockedOn{
+		at(saga.CauseHold, "payments"), at(saga.CauseHold, "stock"), at(saga.CauseReply, "payments"), at(saga.CauseHold, "payments"), nil,
+	} {
+		b.Writes[i].Blocked = blocked
+	}
+	require.NoError(s, s.commit(b))
+	held := func(tenant, participant string, after saga.ID, n int) []saga.ID {
+		ids, err := s.Store.Held(s.ctx, tenant, participant, after, n)
+		require.NoError(s, err)
+		return ids
+	}
+	equal(s, []saga.ID{sagas[0].ID}, held(tenant, "payments", saga.ID{}, 10))
+	equal(s, []saga.ID{sagas[0].ID, sagas[1].ID}, held(tenant, "", saga.ID{}, 10))
+	equal(s, []saga.ID{sagas[0].ID}, held(tenant, "", saga.ID{}, 1))
+	equal(s, []saga.ID{sagas[1].ID}, held(tenant, "", sagas[0].ID, 10))
+	equal(s, []saga.ID{sagas[0].ID, sagas[1].ID, sagas[3].ID}, held("", "", saga.ID{}, 10))
+	equal(s, []saga.ID{sagas[3].ID}, held("", "payments", sagas[0].ID, 10))
 }

@@ -125,6 +125,7 @@ func cases() map[string]func(*suite) {
 		"AuditOutbox_WithTheSagasItNames":         auditOutboxWithTheSagasItNames,
 		"AuditKeys_WithTheSagasTheyName":          auditKeysWithTheSagasTheyName,
 		"AuditHistory_OfNobody":                   auditHistoryOfNobody,
+		"Holds_ListWhoWaits":                      holdsListWhoWaits,
 		"Holds_InForceAndRecent":                  holdsInForceAndRecent,
 		"Holds_EndedOnceByItsTenant":              holdsEndedOnceByItsTenant,
 		"Holds_LetSagasGoOverATime":               holdsLetSagasGoOverATime,

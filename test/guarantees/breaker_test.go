@@ -96,7 +96,7 @@ func TestBreaker(t *testing.T) {
 
 	ended(t, a.Client, time.Minute+lasts)
 	for id, sg := range all(t, a.Client) {
-		require.Equal(t, client.Completed, sg.Status, "%s: %+v", id, sg.Abort)
+		require.Equal(t, client.Completed, sg.Status, "%s: %+v\n%s", id, sg.Abort, told(t, a.Client, id))
 		require.Equal(t, "committed", sg.Certificate.Verdict)
 	}
 	require.Zero(t, undone.Load())
@@ -111,4 +111,17 @@ func TestBreaker(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "engine", now.EndedBy)
 	t.Logf("%d sagas; the breaker opened %d times within %s", len(ids), now.Trips, now.EndedAt.Sub(now.Since).Round(time.Millisecond))
+}
+
+// told is a saga's history, a fact a line.
+func told(t *testing.T, c *client.Client, id string) string {
+	t.Helper()
+	var b strings.Builder
+	h, err := c.History(t.Context(), id, "", 500)
+	require.NoError(t, err)
+	for i := range h.Items {
+		f := &h.Items[i]
+		fmt.Fprintf(&b, "%s %s %s %d: %s\n", f.At.Format("15:04:05.000"), f.Type, f.Step, f.Attempt, f.Why)
+	}
+	return b.String()
 }

@@ -41,5 +41,6 @@ func Names() []string {
 		"operation-never-stops",
 		"operation-gives-up-what-waits",
 		"limit-not-counted",
+		"hold-end-untold",
 	}
 }

@@ -2,21 +2,25 @@ package participants
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
-// dispatcher runs tasks of one key one after the other, in order, and those of different keys at once, within bounds.
+// dispatcher runs tasks of one key one after the other, in order, and those of different keys at once, within bounds. Its workers stay
+// once they are there: a goroutine whose stack has grown is worth keeping.
 type dispatcher struct {
-	running chan struct{} // a slot for each task that runs
-	inHand  chan struct{} // a slot for each task that was submitted and not released
+	limit  int            // of workers
+	inHand chan struct{}  // a slot for each task that was submitted and not released
+	group  sync.WaitGroup // the workers, and those who drop tasks
 
-	mu     sync.Mutex
-	chains map[string][]task // guarded by mu; a key is there while a goroutine works on it
-	group  sync.WaitGroup    // those goroutines
-
-	next chan string   // keys for goroutines that have nothing to do: their stacks have grown already
-	idle chan struct{} // a slot for each of those
-	over chan struct{} // closed when there is nothing more to come
+	mu      sync.Mutex                   // guards what follows
+	chains  map[string][]task            // a key is there while it is ready, or a worker has it
+	ready   []string                     // keys that no worker has
+	some    *sync.Cond                   // a key is ready, or all is over
+	workers int                          // that there are
+	idle    int                          // of them, waiting for a key
+	watched map[<-chan struct{}]struct{} // whose end drops tasks
+	over    bool                         // nothing more is to come
 }
 
 // task is one piece of work. Exactly one of run and drop is called.
@@ -27,14 +31,11 @@ type task struct {
 }
 
 func newDispatcher(concurrency, inHand int) *dispatcher {
-	return &dispatcher{
-		running: make(chan struct{}, concurrency),
-		inHand:  make(chan struct{}, inHand),
-		chains:  map[string][]task{},
-		next:    make(chan string),
-		idle:    make(chan struct{}, concurrency),
-		over:    make(chan struct{}),
+	d := &dispatcher{
+		limit: concurrency, inHand: make(chan struct{}, inHand), chains: map[string][]task{}, watched: map[<-chan struct{}]struct{}{},
 	}
+	d.some = sync.NewCond(&d.mu)
+	return d
 }
 
 // submit queues t under key. It blocks while too much is in hand, and drops t when its context ends first.
@@ -47,75 +48,107 @@ func (d *dispatcher) submit(key string, t task) {
 		return
 	}
 	d.mu.Lock()
-	chain, busy := d.chains[key]
+	defer d.mu.Unlock()
+	d.watch(t.ctx)
+	chain, known := d.chains[key]
 	d.chains[key] = append(chain, t)
-	d.mu.Unlock()
-	if busy {
+	if known {
 		return
 	}
-	select {
-	case d.next <- key:
-	default:
-		d.group.Go(func() { d.serve(key) })
+	d.ready = append(d.ready, key)
+	switch {
+	case d.idle >= len(d.ready):
+		d.some.Signal()
+	case d.workers < d.limit:
+		d.workers++
+		d.group.Go(d.serve)
 	}
 }
 
-// release gives back the place in hand of a submitted task that was not dropped by submit.
+// release gives back the place in hand of a submitted task that was not dropped.
 func (d *dispatcher) release() { <-d.inHand }
 
 // wait returns when no task is queued or running. Nothing may be submitted any more.
 func (d *dispatcher) wait() {
-	close(d.over)
+	d.mu.Lock()
+	d.over = true
+	d.some.Broadcast()
+	d.mu.Unlock()
 	d.group.Wait()
 }
 
-// serve works on a key, and then on others as they come.
-func (d *dispatcher) serve(key string) {
+// serve works on keys as they come, until all is over.
+func (d *dispatcher) serve() {
+	d.mu.Lock()
 	for {
+		for len(d.ready) == 0 {
+			if d.over {
+				d.mu.Unlock()
+				return
+			}
+			d.idle++
+			d.some.Wait()
+			d.idle--
+		}
+		key := d.ready[0]
+		d.ready = d.ready[1:]
 		d.work(key)
-		select {
-		case d.idle <- struct{}{}:
-		default:
-			return
-		}
-		select {
-		case key = <-d.next:
-			<-d.idle
-		case <-d.over:
-			return
-		}
 	}
 }
 
+// work runs the tasks of a key. mu is held before and after, and not meanwhile.
 func (d *dispatcher) work(key string) {
-	for {
-		d.mu.Lock()
-		chain := d.chains[key]
-		if len(chain) == 0 {
-			delete(d.chains, key)
-			d.mu.Unlock()
-			return
-		}
-		t := chain[0]
-		d.chains[key] = chain[1:]
+	for len(d.chains[key]) > 0 {
+		t := d.chains[key][0]
+		d.chains[key] = d.chains[key][1:]
 		d.mu.Unlock()
-		d.one(t)
+		if t.ctx.Err() == nil {
+			t.run()
+		} else {
+			d.release()
+			t.drop()
+		}
+		d.mu.Lock()
 	}
+	delete(d.chains, key)
 }
 
-func (d *dispatcher) one(t task) {
-	select {
-	case d.running <- struct{}{}:
-	case <-t.ctx.Done():
-		d.release()
-		t.drop()
+// watch sees to it that tasks are dropped as soon as their context ends: a partition that is lost waits for all of its tasks. mu is held.
+func (d *dispatcher) watch(ctx context.Context) {
+	done := ctx.Done()
+	if _, known := d.watched[done]; known || done == nil {
 		return
 	}
-	defer func() { <-d.running }()
-	if t.ctx.Err() != nil {
+	d.watched[done] = struct{}{}
+	context.AfterFunc(ctx, func() { d.dropEnded(done) })
+}
+
+// dropEnded drops all tasks whose turn has not come and whose context has ended.
+func (d *dispatcher) dropEnded(done <-chan struct{}) {
+	var ended []task
+	d.mu.Lock()
+	delete(d.watched, done)
+	for key, chain := range d.chains {
+		left := make([]task, 0, len(chain))
+		for _, t := range chain {
+			if t.ctx.Err() == nil {
+				left = append(left, t)
+			} else {
+				ended = append(ended, t)
+			}
+		}
+		d.chains[key] = left
+	}
+	d.ready = slices.DeleteFunc(d.ready, func(key string) bool {
+		empty := len(d.chains[key]) == 0
+		if empty {
+			delete(d.chains, key)
+		}
+		return empty
+	})
+	d.mu.Unlock()
+	for _, t := range ended {
 		d.release()
 		t.drop()
-		return
 	}
-	t.run()
 }

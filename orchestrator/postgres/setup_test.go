@@ -33,20 +33,18 @@ func emptied(t testing.TB, dsn string) {
 	t.Helper()
 	exec(t, dsn, `
 		SET session_replication_role = replica; -- the audit refuses DELETE
-		DELETE FROM skald.sagas;
-		DELETE FROM skald.history;
-		DELETE FROM skald.outbox;
-		DELETE FROM skald.receipts;
-		DELETE FROM skald.business_keys;
-		DELETE FROM skald.idempotency_keys;
-		DELETE FROM skald.definitions;
-		DELETE FROM skald.holds;
-		DELETE FROM skald.operations;
-		DELETE FROM skald.operation_sagas;
-		DELETE FROM skald.quarantine;
-		DELETE FROM skald.quarantine_quota;
-		DELETE FROM skald.audit;
-		DELETE FROM skald.audit_heads;
+		DO $$
+		DECLARE
+			t regclass;
+		BEGIN
+			FOR t IN
+				SELECT oid FROM pg_class
+				WHERE relnamespace = 'skald'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND relname NOT IN ('schema_version', 'keys')
+			LOOP
+				EXECUTE format('DELETE FROM %s', t);
+			END LOOP;
+		END
+		$$;
 		CREATE OR REPLACE FUNCTION skald.clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT clock_timestamp()'`)
 }
 

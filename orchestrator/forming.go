@@ -173,6 +173,7 @@ func (f *forming) drop(id saga.ID) {
 
 // close turns what was decided into writes, in the order of ids.
 func (f *forming) close() {
+	f.batch.Writes = make([]Write, 0, len(f.order))
 	slices.SortFunc(f.order, func(a, b saga.ID) int { return slices.Compare(a[:], b[:]) })
 	for _, id := range f.order {
 		w := f.sagas[id]

@@ -24,7 +24,7 @@ func (c *committer) commit(ctx context.Context, items []*item) error {
 		return fmt.Errorf("begin batch: %w", err)
 	}
 	defer tx.Rollback(ctx)
-	f := c.form(tx)
+	f := c.form(tx, len(items))
 	f.later = postponed
 	if err := f.lockHandled(ctx, tx, items); err != nil {
 		return err
@@ -83,12 +83,12 @@ func (c *committer) need(items []*item) (now, postponed []*item, need Need, clai
 // key is what makes two claims the same.
 func (c Claim) key() Claim { return Claim{Kind: c.Kind, Tenant: c.Tenant, Saga: c.Saga, Key: c.Key} }
 
-func (c *committer) form(tx Tx) *forming {
+func (c *committer) form(tx Tx, items int) *forming {
 	at := tx.At()
 	id := saga.BatchID(saga.NewID(at, uint16(c.random.Uint64()), c.random.Uint64()))
 	return &forming{
-		batch: Batch{ID: id, RetryIn: c.cfg.RetryIn}, at: at, holds: tx.Holds(), encoder: c.encoder, log: c.log,
-		grid: c.cfg.WakeGrid, jitter: func() float64 { return float64(c.random.Uint64()>>11) / (1 << 53) }, sagas: map[saga.ID]*working{},
+		batch: Batch{ID: id, RetryIn: c.cfg.RetryIn, Outbox: make([]Record, 0, items+items/2)}, at: at, holds: tx.Holds(), encoder: c.encoder, log: c.log,
+		grid: c.cfg.WakeGrid, jitter: func() float64 { return float64(c.random.Uint64()>>11) / (1 << 53) }, sagas: make(map[saga.ID]*working, items),
 		began: c.clock.Now(), asked: map[string]struct{}{},
 		counting: true, limits: c.limits.allow(), fed: map[*limited]int{},
 	}

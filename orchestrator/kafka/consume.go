@@ -43,6 +43,9 @@ func (c *consumer) fetch(ctx context.Context) ([]orchestrator.Delivery, error) {
 	bytes := 0
 	take := func(d orchestrator.Delivery) {
 		if d.Ack.(*ack).claim.take() {
+			if list == nil {
+				list = make([]orchestrator.Delivery, 0, min(1+len(c.out), fetchCount))
+			}
 			list = append(list, d)
 			bytes += len(d.Raw.Value)
 		}

@@ -198,12 +198,15 @@ func (c *codec) moment(field uint64, v *time.Time) {
 // message writes or reads a message within the message.
 func (c *codec) message(field uint64, fields func(*codec)) {
 	if c.reading {
-		inner := codec{b: c.chunk(), reading: true, err: c.err, all: c.all, input: c.input}
-		inner.upTo = c.upTo - len(c.b)
-		inner.advance()
-		fields(&inner)
-		inner.skip(1 << 30)
-		if inner.err != nil {
+		chunk := c.chunk()
+		outer := *c
+		c.b, c.upTo = chunk, c.upTo-len(c.b)
+		c.advance()
+		fields(c)
+		c.skip(1 << 30)
+		failed := c.err != nil
+		*c = outer
+		if failed {
 			c.fail()
 			return
 		}
@@ -260,9 +263,23 @@ func list[T any, P fielder[T]](c *codec, field uint64, v *[]T) {
 		return
 	}
 	for c.at(field, wireBytes) {
+		if len(*v) == cap(*v) {
+			*v = slices.Grow(*v, c.count())
+		}
 		*v = append(*v, *new(T))
 		c.message(field, P(&(*v)[len(*v)-1]).fields)
 	}
+}
+
+// count is how many fields like the one at hand, of bytes, stand here one after the other; at least 1, and no more than there are bytes.
+func (c *codec) count() int {
+	ahead := codec{b: c.b, reading: true}
+	n := 0
+	for ahead.field, ahead.wire = c.field, c.wire; ahead.err == nil && ahead.field == c.field && ahead.wire == wireBytes; n++ {
+		ahead.chunk()
+		ahead.advance()
+	}
+	return n
 }
 
 // numbers is a repeated field of signed numbers, packed; none: absent.

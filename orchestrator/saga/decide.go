@@ -128,6 +128,9 @@ func (m *machine) recordShift() {
 	m.record(Fact{Type: TimersShifted, Shift: shift, Why: "Timers moved on by the time that they stood still."})
 }
 
+// usualFacts is how many facts an event mostly comes to: what it says, what begins, and an end.
+const usualFacts = 3
+
 func (m *machine) record(f Fact) {
 	f = f.stamped(m.env.At)
 	f.EventID = m.eventID
@@ -138,6 +141,9 @@ func (m *machine) record(f Fact) {
 		f.Sequence = m.next.EventSeq
 	}
 	m.next.UpdatedAt = f.At
+	if m.facts == nil {
+		m.facts = make([]Fact, 0, usualFacts)
+	}
 	m.facts = append(m.facts, f)
 	if f.Why != "" {
 		m.why = f.Why

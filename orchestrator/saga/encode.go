@@ -36,7 +36,12 @@ func DecodeInstance(b []byte) (in Instance, err error) {
 
 // EncodeFact is the fact as it is stored.
 func EncodeFact(f Fact) ([]byte, error) {
-	c := writer(factFormat, 256+len(f.Payload)+len(f.Output))
+	return AppendFact(make([]byte, 0, 256+len(f.Payload)+len(f.Output)), f)
+}
+
+// AppendFact appends what EncodeFact answers to b.
+func AppendFact(b []byte, f Fact) ([]byte, error) {
+	c := &codec{b: append(b, factFormat)}
 	f.fields(c)
 	return c.b, nil
 }

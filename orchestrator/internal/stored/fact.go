@@ -16,9 +16,10 @@ const factsFormat = 1
 func EncodeFacts(facts []saga.Fact) ([]byte, error) {
 	b := append(make([]byte, 0, 160*len(facts)), factsFormat)
 	b = binary.AppendUvarint(b, uint64(len(facts)))
+	var fact []byte
 	for i := range facts {
-		fact, err := saga.EncodeFact(facts[i])
-		if err != nil {
+		var err error
+		if fact, err = saga.AppendFact(fact[:0], facts[i]); err != nil {
 			return nil, err
 		}
 		b = appendBytes(b, fact)

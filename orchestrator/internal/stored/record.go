@@ -3,6 +3,8 @@ package stored
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/klauspost/compress/s2"
 
@@ -30,6 +32,9 @@ func recordKinds() []orchestrator.RecordKind {
 
 func verbs() []saga.Verb { return []saga.Verb{"", saga.Execute, saga.Compensate, saga.Probe} }
 
+// plains are the buffers in which rows are written before they are compressed.
+var plains = sync.Pool{New: func() any { return new([]byte) }}
+
 // EncodeRecords writes the records of an outbox row.
 func EncodeRecords(records []orchestrator.Record) ([]byte, error) {
 	size := 8
@@ -40,7 +45,9 @@ func EncodeRecords(records []orchestrator.Record) ([]byte, error) {
 			size += 4 + len(h.Key) + len(h.Value)
 		}
 	}
-	b := binary.AppendUvarint(make([]byte, 0, size), uint64(len(records)))
+	plain := plains.Get().(*[]byte)
+	defer plains.Put(plain)
+	b := binary.AppendUvarint(slices.Grow((*plain)[:0], size), uint64(len(records)))
 	for i := range records {
 		r := &records[i]
 		kind, verb := indexOf(recordKinds(), r.Kind), indexOf(verbs(), r.Verb)
@@ -58,6 +65,7 @@ func EncodeRecords(records []orchestrator.Record) ([]byte, error) {
 		b = binary.AppendUvarint(b, uint64(r.Edition))
 		b = binary.AppendUvarint(b, uint64(r.Attempt))
 	}
+	*plain = b
 	out := make([]byte, 1+s2.MaxEncodedLen(len(b)))
 	out[0] = recordsFormat
 	return out[:1+len(s2.Encode(out[1:], b))], nil

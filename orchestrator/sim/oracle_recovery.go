@@ -67,7 +67,7 @@ func (o *oracle) freed(since time.Time) {
 	w := o.w
 	for _, t := range o.ordered {
 		i := slices.IndexFunc(t.in.Steps, func(s saga.StepState) bool { return s.Status == saga.Held && s.LimitedAt.IsZero() })
-		if i < 0 || t.in.Aborting || t.in.Status.Terminal() || o.holding(t, o.dbNow(), i, true) != "" || o.holding(t, o.dbNow(), i, false) != "" {
+		if i < 0 || t.in.Aborting || t.in.Broken != "" || t.in.Status.Terminal() || o.holding(t, o.dbNow(), i, true) != "" || o.holding(t, o.dbNow(), i, false) != "" {
 			t.free = time.Time{}
 			continue
 		}

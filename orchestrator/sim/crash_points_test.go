@@ -44,21 +44,17 @@ func seedsWith(t *testing.T, first, second crashpoint.At) []uint64 {
 	t.Helper()
 	worlds, err := survey()
 	require.NoError(t, err)
-	score := func(s uint64) (n int) {
-		for at, times := range worlds[s-1] {
-			if at.Point == second.Point {
-				n += times
-			}
-		}
-		return n
-	}
+	score := make([]int, len(worlds)) // how often a world comes by the second
 	var out []uint64
 	for i, at := range worlds {
-		if at[first] > 0 && score(uint64(i+1)) > 0 {
+		for _, phase := range crashpoint.AllPhases() {
+			score[i] += at[crashpoint.At{Point: second.Point, Phase: phase}]
+		}
+		if at[first] > 0 && score[i] > 0 {
 			out = append(out, uint64(i+1))
 		}
 	}
-	slices.SortStableFunc(out, func(a, b uint64) int { return score(b) - score(a) })
+	slices.SortStableFunc(out, func(a, b uint64) int { return score[b-1] - score[a-1] })
 	return out
 }
 

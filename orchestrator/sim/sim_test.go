@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -23,7 +24,10 @@ var (
 )
 
 // A world that has ended leaves no coroutine behind.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(1000) // as in the command: a world is small and lives for milliseconds
+	goleak.VerifyTestMain(m)
+}
 
 // TestSeeds runs worlds with faults drawn by seed, up to the first that breaks a promise.
 func TestSeeds(t *testing.T) {

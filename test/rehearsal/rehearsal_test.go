@@ -85,7 +85,7 @@ func TestDryRun_IsWhatThenHappens(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(1, uint64(sagas(t))))
 	ids := a.startSagas(t, rng, sagas(t))
-	for range 4 {
+	for range 6 {
 		a.stir(t, rng)
 	}
 	a.quiet(t)
@@ -217,7 +217,7 @@ type wish struct {
 }
 
 func draw(rng *rand.Rand, sg *client.Saga) wish {
-	actions := append(saga.Actions(), saga.ActionRebind, saga.ActionRetry, saga.ActionRetry, saga.ActionComplete, saga.ActionWaive, saga.ActionSkip)
+	actions := append(saga.Actions(), saga.ActionRebind, saga.ActionRetry, saga.ActionRetry, saga.ActionComplete, saga.ActionWaive, saga.ActionWaive, saga.ActionWaive, saga.ActionSkip, saga.ActionResume)
 	w := wish{action: client.Action(actions[rng.IntN(len(actions))]), req: client.ActRequest{Reason: "rehearsed"}}
 	if w.action == client.ActionRebind {
 		w.rebind = client.RebindRequest{Version: 3 - sg.Version, Reason: "rehearsed"}
@@ -226,7 +226,9 @@ func draw(rng *rand.Rand, sg *client.Saga) wish {
 	if saga.Action(w.action).NeedsStep() {
 		w.req.Step = sg.Steps[rng.IntN(len(sg.Steps))].Name
 		for _, s := range sg.Steps {
-			if (s.Status == "stuck" || s.Status == "undo_failed" || s.Status == "held" || s.Status == "backing_off") && rng.IntN(4) > 0 {
+			waivable := s.Status == "undo_failed" || s.Status == "undo_backing_off" || s.Status == "undoing"
+			stands := s.Status == "stuck" || s.Status == "undo_failed" || s.Status == "held" || s.Status == "backing_off"
+			if (stands || w.action == client.ActionWaive && waivable) && rng.IntN(4) > 0 {
 				w.req.Step = s.Name
 			}
 		}

@@ -67,7 +67,9 @@ func TestOverload(t *testing.T) {
 	slices.Sort(took)
 	p99 := took[len(took)*99/100]
 	t.Logf("%d starts accepted (p99 %s), %d refused; all had ended %s after the load stopped", len(took), p99, refused, drained)
-	require.Less(t, p99, 5*time.Second, "what is accepted is answered soon")
+	if !stack.Raced { // everything is several times as slow, and others use the machine too
+		require.Less(t, p99, 5*time.Second, "what is accepted is answered soon")
+	}
 	found := all(t, r.Client)
 	require.Len(t, found, len(accepted), "what was refused is not stored")
 	for id := range accepted {

@@ -1,3 +1,7 @@
+//go:build !race
+
+// There is no Go in the Python SDK's own tests that the race detector could look into.
+
 package polyglot
 
 import (

@@ -11,7 +11,7 @@ import (
 type dispatcher struct {
 	limit  int            // of workers
 	inHand chan struct{}  // a slot for each task that was submitted and not released
-	group  sync.WaitGroup // the workers, and those who drop tasks
+	group  sync.WaitGroup // the workers
 
 	mu      sync.Mutex                   // guards what follows
 	chains  map[string][]task            // a key is there while it is ready, or a worker has it

@@ -47,9 +47,9 @@ func (s *Store) EndHold(ctx context.Context, tenant string, id int64, spread tim
 
 // Held implements orchestrator.Holds.
 func (s *Store) Held(ctx context.Context, tenant, participant string, after saga.ID, limit int) ([]saga.ID, error) {
-	statement, args := sqlHeld, []any{tenant, participant, uuid(after), limit}
-	if tenant == "" {
-		statement, args = sqlHeldAnywhere, args[1:]
+	statement, args := sqlHeldAnywhere, []any{participant, uuid(after), limit}
+	if tenant != "" {
+		statement, args = sqlHeld, append(args, tenant)
 	}
 	return s.listIDs(ctx, "list what waits for a hold", statement, args...)
 }

@@ -24,29 +24,17 @@ ORDER BY id`
 	sqlHold = `SELECT ` + holdColumns + `, id, skald.clock() FROM skald.holds WHERE tenant = $1 AND id = $2`
 
 	// Only what is blocked can wait for a hold: an index knows it.
-	sqlHeld = `
-SELECT id
-FROM skald.sagas
-WHERE tenant = $1
-	AND id > $3
-	AND wake_at IS NOT NULL
-	AND causes && '{backoff,hold,attention}'
-	AND 'hold' = ANY (causes)
-	AND ($2 = '' OR 'hold ' || $2 = ANY (waits))
-ORDER BY id
-LIMIT $4`
-
-	// The same of all tenants.
-	sqlHeldAnywhere = `
+	sqlWhereHeld = `
 SELECT id
 FROM skald.sagas
 WHERE id > $2
 	AND wake_at IS NOT NULL
 	AND causes && '{backoff,hold,attention}'
 	AND 'hold' = ANY (causes)
-	AND ($1 = '' OR 'hold ' || $1 = ANY (waits))
-ORDER BY id
-LIMIT $3`
+	AND ($1 = '' OR 'hold ' || $1 = ANY (waits))`
+
+	sqlHeld         = sqlWhereHeld + ` AND tenant = $4 ORDER BY id LIMIT $3`
+	sqlHeldAnywhere = sqlWhereHeld + ` ORDER BY id LIMIT $3`
 
 	sqlInsertHold = `
 INSERT INTO skald.holds (tenant, scope, name, version, reason, kind, set_by)

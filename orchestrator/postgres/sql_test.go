@@ -192,7 +192,7 @@ func TestSQL_AllListed(t *testing.T) {
 	t.Parallel()
 	parts := map[string]bool{
 		"sqlCauses": true, "sqlWhereSagas": true, "sqlAndKey": true, "sqlDefinitionColumns": true, "sqlOperationColumns": true, "sqlWhereQuarantine": true, "sqlQuarantineColumns": true, "sqlQuarantineBytes": true,
-		"sqlQuarantineBare": true, "sqlNewestQuarantine": true, "sqlFirstQuarantine": true,
+		"sqlQuarantineBare": true, "sqlNewestQuarantine": true, "sqlFirstQuarantine": true, "sqlWhereHeld": true,
 	}
 	listed := slices.Collect(maps.Keys(statements()))
 	files, err := filepath.Glob("*.go")

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -112,18 +111,4 @@ func tangle(n int) drawing.Graph {
 		g.Back[i] = i%3 != 0
 	}
 	return g
-}
-
-func TestSixtyStepsAreDrawnAtOnce(t *testing.T) {
-	t.Parallel()
-	for name, g := range map[string]drawing.Graph{"tangle": tangle(60), "chain": {Nodes: 60, Edges: chain(60), Origin: -1}} {
-		best := time.Hour
-		for range 5 { // the least of a few: others use the machine too
-			began := time.Now()
-			drawing.Wide(g)
-			drawing.Tall(g)
-			best = min(best, time.Since(began))
-		}
-		require.Less(t, best, 100*time.Millisecond, "%s: people take no longer for at once", name)
-	}
 }

@@ -17,6 +17,7 @@ type definitionCmd struct {
 
 	Check    definitionCheckCmd    `cmd:"" help:"Say everything that is wrong with definitions; needs no server."`
 	Try      definitionTryCmd      `cmd:"" help:"Play a definition through with replies of your choice; needs no server."`
+	AsyncAPI definitionAsyncAPICmd `cmd:"" name:"asyncapi" help:"Describe the messages of a definition as an AsyncAPI document; needs no server."`
 	Apply    definitionApplyCmd    `cmd:"" help:"Register definitions and activate them."`
 	List     definitionListCmd     `cmd:"" help:"List definitions."`
 	Show     definitionShowCmd     `cmd:"" help:"Print a definition as it was registered."`

@@ -95,7 +95,8 @@ const (
 	// ContentType is the media type of every value.
 	ContentType = "application/json"
 
-	replySuffix = ".reply"
+	// ReplySuffix is put behind a command's type in its reply.
+	ReplySuffix = ".reply"
 )
 
 // Verb is what a command asks for.

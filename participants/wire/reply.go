@@ -52,7 +52,7 @@ func ReplyTo(c *Command, id ID, at time.Time) Reply {
 }
 
 // Type is ce_type: "<participant>.<Command>.reply".
-func (r *Reply) Type() string { return r.Participant + "." + r.Name + replySuffix }
+func (r *Reply) Type() string { return r.Participant + "." + r.Name + ReplySuffix }
 
 // Record encodes r for topic. Headers come in a fixed order. The record shares Value with r.
 func (r *Reply) Record(topic string) Record {
@@ -110,7 +110,7 @@ func DecodeReply(record Record) (Reply, error) {
 		TraceState:    d.optional(HeaderTraceState),
 		Value:         record.Value,
 	}
-	r.Participant, r.Name = d.eventType(replySuffix)
+	r.Participant, r.Name = d.eventType(ReplySuffix)
 	d.envelope(r.SagaID)
 	d.value(false)
 	return r, d.err("reply")

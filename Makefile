@@ -10,7 +10,7 @@ FUZZTIME ?= 30s
 INFLIGHT ?= 1,8,64,256,1024,4096
 RATES    ?= 50,200,1000
 ROUNDS   ?= 5
-PARTS    ?= closed,open,compensating,cost,size,replicas
+PARTS    ?= closed,open,compensating,cost,size,replicas,watch
 
 # Worlds of the simulation: how many, and the first.
 SEEDS ?= 1000

@@ -7,9 +7,9 @@ import (
 
 // readGrid is one row for each kind of request.
 func (z *Size) readGrid() grid {
-	g := grid{{"request", "items", "p50, ms", "p99, ms", "most, ms"}}
+	g := grid{{"request", "items", "p50, ms", "p95, ms", "p99, ms", "most, ms"}}
 	for _, read := range z.Reads {
-		g = append(g, []string{read.What, number(float64(read.Items), 0), number(read.P50, 1), number(read.P99, 1), number(read.Max, 1)})
+		g = append(g, []string{read.What, number(float64(read.Items), 0), number(read.P50, 1), number(read.P95, 1), number(read.P99, 1), number(read.Max, 1)})
 	}
 	return g
 }
@@ -52,7 +52,28 @@ func (p *Replicas) changeGrid() grid {
 	return g
 }
 
-// printBeyond prints size and replicas.
+// grid is one row for each number of browsers.
+func (w *Watching) grid() grid {
+	cols := []measure{measureOf(busyCPUOrchestrator), measureOf(busyCPUPostgres), measureOf(hints), measureOf(pageReads), measureOf(completedP50)}
+	g := grid{{"browsers"}}
+	for _, m := range cols {
+		g[0] = append(g[0], m.title)
+	}
+	for _, l := range w.Levels {
+		what := number(float64(l.Streams), 0)
+		if l.Reading {
+			what += ", reading"
+		}
+		row := []string{what}
+		for i := range cols {
+			row = append(row, cell(&cols[i], l.Side))
+		}
+		g = append(g, row)
+	}
+	return g
+}
+
+// printBeyond prints size, replicas and what browsers cost.
 func (r *Result) printBeyond(w io.Writer) {
 	if z := r.Size; z != nil {
 		if len(z.Filled) > 0 {
@@ -74,6 +95,10 @@ func (r *Result) printBeyond(w io.Writer) {
 			fmt.Fprintf(w, "\ntwo replicas under load, %d in flight\n", p.InFlight)
 			p.changeGrid().print(w)
 		}
+	}
+	if r.Watching != nil {
+		fmt.Fprintf(w, "\nbrowsers that look on, %d starts a second\n", r.Watching.Rate)
+		r.Watching.grid().print(w)
 	}
 }
 
@@ -101,5 +126,10 @@ func (r *Result) pageBeyond(w io.Writer) {
 			fmt.Fprintf(w, "\n### One joins, leaves, dies\n\nTwo replicas are under load when a third one comes or goes; each is looked at for %v s. Starts are sent to none that is gone.\n\n", r.Settings.ObserveSeconds)
 			p.changeGrid().markdown(w)
 		}
+	}
+	if r.Watching != nil {
+		fmt.Fprintf(w, "\n## Browsers that look on\n\nThe dashboard's list of sagas is open in so many browsers at once, while %d sagas are started a second: each holds a stream, on which it is told "+
+			"that something has changed, at most every 2 s; then it reads the page again (reading), or does not.\n\n", r.Watching.Rate)
+		r.Watching.grid().markdown(w)
 	}
 }

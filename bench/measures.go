@@ -45,6 +45,10 @@ const (
 	idleCPUOrchestrator = "idle_cpu_orchestrator"
 	idleCPUPostgres     = "idle_cpu_postgres"
 	idleRSS             = "idle_rss_orchestrator"
+	busyCPUOrchestrator = "busy_cpu_orchestrator"
+	busyCPUPostgres     = "busy_cpu_postgres"
+	hints               = "hints_per_second"
+	pageReads           = "pages_per_second"
 	pauseMS             = "pause_ms"
 	backMS              = "back_ms"
 )
@@ -113,6 +117,10 @@ func measures() []measure {
 		measure{idleCPUOrchestrator, "idle: orchestrator, % of a core", "CPU time that the orchestrator takes while nothing happens: it looks for what is due every 2 s", 2, 100},
 		measure{idleCPUPostgres, "idle: postgres, % of a core", "the same of Postgres", 2, 100},
 		measure{idleRSS, "idle: memory, MiB, orchestrator", "resident while nothing happens", 0, 1.0 / (1 << 20)},
+		measure{busyCPUOrchestrator, "orchestrator, % of a core", "CPU time that the orchestrator takes while browsers look on", 1, 100},
+		measure{busyCPUPostgres, "postgres, % of a core", "the same of Postgres", 1, 100},
+		measure{hints, "hints/s", "how often a browser is told that something has changed, all together", 0, 1},
+		measure{pageReads, "pages/s", "pages that they read because of it", 0, 1},
 		measure{pauseMS, "nothing ended for, ms", "the longest time without the end of any saga after a replica joined, left or was killed", 0, 1},
 		measure{backMS, "rate back after, ms", "from there until the first second, behind that time, in which 80 % as many sagas ended as before", 0, 1},
 		measure{othersCPU, "CPU used by others, %", "share of the machine's CPU time that went to programs that have nothing to do with it", 0, 100})

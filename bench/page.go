@@ -37,7 +37,7 @@ Kafka, one back from another process, a row updated and a row of history, in two
 ran on the same servers in the same rounds, each side first in every other one. A ratio is taken within each round. Absolute rates say more about the machine than about the engine.
 `, r.roundsText())
 	if others := r.others(); others > othersLimit {
-		fmt.Fprintf(w, "\n**Other programs took up to %.0f %% of the machine meanwhile: do not quote these figures.**\n", others*100)
+		fmt.Fprintf(w, "\n**Other programs took up to %.0f %% of the machine in a round of these: %s. Do not quote these figures.**\n", others*100, r.disturbed())
 	}
 	if !r.Complete {
 		fmt.Fprint(w, "\n**The run was interrupted.**\n")
@@ -47,7 +47,7 @@ ran on the same servers in the same rounds, each side first in every other one. 
 		goalGrid(r.Goals).markdown(w)
 	}
 	r.setting(w)
-	r.loads(w)
+	r.tables(w)
 	r.pageBeyond(w)
 	fmt.Fprint(w, "\n## What the measures are\n\n")
 	g := grid{{"measure", "name in the JSON", "meaning"}}
@@ -90,8 +90,8 @@ func settingsText(settings map[string]string) string {
 	return " (" + strings.Join(out, ", ") + ")"
 }
 
-// loads are the tables of all parts.
-func (r *Result) loads(w io.Writer) {
+// tables are those of all parts but the last.
+func (r *Result) tables(w io.Writer) {
 	if len(r.Closed) > 0 {
 		fmt.Fprint(w, "\n## Sagas per second\n\nA fixed number of sagas is in flight: when one ends, the next starts. Starts go through the REST API, one saga a request.\n\n")
 		summary(r.Closed, "in flight", inFlightOf, perSecond).markdown(w)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -22,32 +23,43 @@ type Read struct {
 	Items  int     `json:"items"` // in its answer; 1 where it is not a list
 	Count  int64   `json:"count"` // requests
 	P50    float64 `json:"p50_ms"`
+	P95    float64 `json:"p95_ms,omitempty"`
 	P99    float64 `json:"p99_ms"`
 	Max    float64 `json:"max_ms"`
-	Counts bool    `json:"counts"` // it counts: that may take 200 ms before it becomes a lower bound, so it is no part of the goal
+	Counts bool    `json:"counts"`         // it counts: that may take 200 ms before it becomes a lower bound, so it is no part of the goal
+	Page   bool    `json:"page,omitempty"` // it is a page of the dashboard, which has a goal of its own
 }
+
+// kind tells what is timed apart.
+type kind int
+
+const (
+	listed  kind = iota // a list or a read
+	counted             // it counts
+	page                // a page of the dashboard
+)
 
 // request is a kind of request; path is that of number n.
 type request struct {
-	what   string
-	path   func(n int) string
-	counts bool
+	what string
+	path func(n int) string
+	kind kind
 }
 
 // readSized times every filter and every way to read one saga, and asks Postgres whether any of them read a table in sequence. What
 // counts may do that, so it comes after.
 func readSized(ctx context.Context, s *settings, p programs, sv *servers, dsn string, into *sizing) error {
-	scanned, err := readKinds(ctx, s, p, sv, dsn, false, into)
+	scanned, err := readKinds(ctx, s, p, sv, dsn, into, listed)
 	if err != nil {
 		return err
 	}
 	into.scanned = scanned
-	_, err = readKinds(ctx, s, p, sv, dsn, true, into)
+	_, err = readKinds(ctx, s, p, sv, dsn, into, counted, page)
 	return err
 }
 
-// readKinds times the requests that count, or the others, and answers how many rows they read in sequence.
-func readKinds(ctx context.Context, s *settings, p programs, sv *servers, dsn string, counting bool, into *sizing) (int64, error) {
+// readKinds times the requests of some kinds, and answers how many rows they read in sequence.
+func readKinds(ctx context.Context, s *settings, p programs, sv *servers, dsn string, into *sizing, kinds ...kind) (int64, error) {
 	e, err := startEngineOn(ctx, s, p, sv, dsn, func() {})
 	if err != nil {
 		return 0, err
@@ -64,7 +76,7 @@ func readKinds(ctx context.Context, s *settings, p programs, sv *servers, dsn st
 		return 0, err
 	}
 	for _, each := range requests {
-		if each.counts != counting {
+		if !slices.Contains(kinds, each.kind) {
 			continue
 		}
 		read, err := r.time(ctx, each, s.reads)
@@ -72,7 +84,7 @@ func readKinds(ctx context.Context, s *settings, p programs, sv *servers, dsn st
 			return 0, fmt.Errorf("%s: %w", each.what, err)
 		}
 		into.reads = append(into.reads, read)
-		fmt.Printf("%-34s p50 %s ms, p99 %s ms, %d items\n", read.What, number(read.P50, 1), number(read.P99, 1), read.Items)
+		fmt.Printf("%-34s p50 %s ms, p95 %s ms, p99 %s ms, %d items\n", read.What, number(read.P50, 1), number(read.P95, 1), number(read.P99, 1), read.Items)
 	}
 	e.end() // its sessions report what they counted when they end
 	if err := e.costs.alone(ctx); err != nil {
@@ -88,7 +100,7 @@ type reader struct {
 	client *http.Client
 }
 
-type page struct {
+type firstPage struct {
 	Items []struct {
 		ID string `json:"id"`
 	} `json:"items"`
@@ -119,7 +131,7 @@ func (r *reader) requests(ctx context.Context, s *settings) ([]request, error) {
 	}
 	counting := func(what, query string) request {
 		out := list(what, query+"&count=true")
-		out.counts = true
+		out.kind = counted
 		return out
 	}
 	at := func(ago time.Duration) string {
@@ -128,7 +140,7 @@ func (r *reader) requests(ctx context.Context, s *settings) ([]request, error) {
 	week := 7 * 24 * time.Hour
 	old := "created_before=" + at(sizeWeeks*week/2)
 	body, err := r.get(ctx, "/v1/sagas?limit=200&"+old)
-	var deep page
+	var deep firstPage
 	if err == nil {
 		err = json.Unmarshal(body, &deep)
 	}
@@ -141,7 +153,7 @@ func (r *reader) requests(ctx context.Context, s *settings) ([]request, error) {
 	one := func(what, suffix string) request {
 		return request{what: what, path: func(n int) string { return "/v1/sagas/" + deep.Items[n%len(deep.Items)].ID + suffix }}
 	}
-	return []request{
+	all := []request{
 		list("newest", ""),
 		list("created_after", "created_after="+at(week/2)),
 		list("created_before", old),
@@ -173,16 +185,17 @@ func (r *reader) requests(ctx context.Context, s *settings) ([]request, error) {
 		counting("count", "limit=50"),
 		counting("count, live", "status=running,compensating,suspended"),
 		counting("count, label", "label=region:eu"),
-		{what: "stats", path: func(int) string { return "/v1/stats" }, counts: true},
-		{what: "participants", path: func(int) string { return "/v1/participants" }, counts: true},
-	}, nil
+		{what: "stats", path: func(int) string { return "/v1/stats" }, kind: counted},
+		{what: "participants", path: func(int) string { return "/v1/participants" }, kind: counted},
+	}
+	return append(all, pages(s, deep.Items[0].ID)...), nil
 }
 
 // time sends n requests of a kind, after a few that are not counted.
 func (r *reader) time(ctx context.Context, each request, n int) (Read, error) {
 	const warm = 3
 	h := hdrhistogram.New(1, time.Minute.Microseconds(), 3)
-	out := Read{What: each.what, Items: 1, Counts: each.counts}
+	out := Read{What: each.what, Items: 1, Counts: each.kind == counted, Page: each.kind == page}
 	var body []byte
 	for i := range warm + n {
 		var err error
@@ -198,18 +211,19 @@ func (r *reader) time(ctx context.Context, each request, n int) (Read, error) {
 			return out, err
 		}
 	}
+	at := func(q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1000 }
+	out.Count, out.P50, out.P95, out.P99, out.Max = h.TotalCount(), at(50), at(95), at(99), float64(h.Max())/1000
+	if out.Page {
+		return out, nil
+	}
 	var items struct {
 		Items *[]json.RawMessage `json:"items"`
 	}
-	if err := json.Unmarshal(body, &items); err != nil {
-		return out, err
-	}
+	err := json.Unmarshal(body, &items)
 	if items.Items != nil {
 		out.Items = len(*items.Items)
 	}
-	at := func(q float64) float64 { return float64(h.ValueAtQuantile(q)) / 1000 }
-	out.Count, out.P50, out.P99, out.Max = h.TotalCount(), at(50), at(99), float64(h.Max())/1000
-	return out, nil
+	return out, err
 }
 
 // scanned is how many rows of sagas and histories were ever read in sequence, not by an index.

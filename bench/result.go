@@ -8,13 +8,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/skaldhq/skald/bench/proc"
 )
 
 // schemaVersion is Result.Schema. 2 (2026-11): figures with every round, by measure; costs, the open loop, compensation. What is added to it
-// later may be absent: size and replicas.
+// later may be absent: size, replicas and watching.
 const schemaVersion = 2
 
 // Result is results/latest.json. README.md in this folder says what each measure is.
@@ -41,6 +42,7 @@ type Result struct {
 	Compensating *Compensating `json:"compensating,omitempty"`
 	Size         *Size         `json:"size,omitempty"`
 	Replicas     *Replicas     `json:"replicas,omitempty"`
+	Watching     *Watching     `json:"watching,omitempty"`
 	Goals        []Goal        `json:"goals"`
 
 	asked *settings // nil: it was read from a file
@@ -48,7 +50,7 @@ type Result struct {
 
 // measured reports whether there is anything to tell.
 func (r *Result) measured() bool {
-	return len(r.Closed)+len(r.Open) > 0 || r.Compensating != nil || r.Size != nil || r.Replicas != nil
+	return len(r.Closed)+len(r.Open) > 0 || r.Compensating != nil || r.Size != nil || r.Replicas != nil || r.Watching != nil
 }
 
 // Settings are those of the run.
@@ -100,10 +102,11 @@ type gathering struct {
 	size          *sizing
 	replicas      map[int][]sample
 	pauses        map[string][]sample
+	watching      map[watchLevel][]sample
 }
 
 func newGathering() *gathering {
-	return &gathering{closed: map[int]*rounds{}, open: map[int]*rounds{}, replicas: map[int][]sample{}, pauses: map[string][]sample{}}
+	return &gathering{closed: map[int]*rounds{}, open: map[int]*rounds{}, replicas: map[int][]sample{}, pauses: map[string][]sample{}, watching: map[watchLevel][]sample{}}
 }
 
 // of is the pair at n, made where it is not there.
@@ -159,7 +162,7 @@ func (r *Result) fill(g *gathering) {
 			Ratios: ratios(g.undone, g.happy, commands, perSecond),
 		}
 	}
-	r.Size, r.Replicas = r.sizeOf(g), r.replicasOf(g)
+	r.Size, r.Replicas, r.Watching = r.sizeOf(g), r.replicasOf(g), r.watchingOf(g)
 	r.Goals = append(r.goals(), r.furtherGoals()...)
 }
 
@@ -228,29 +231,82 @@ func (r *Result) roundsText() string {
 			ran = max(ran, len(each.Side[perSecond].Rounds))
 		}
 	}
+	if r.Watching != nil {
+		for _, each := range r.Watching.Levels {
+			ran = max(ran, len(each.Side[perSecond].Rounds))
+		}
+	}
 	if ran == 1 {
 		return "1 round"
 	}
 	return fmt.Sprintf("%d rounds", ran)
 }
 
+// stretch is what was measured under one load.
+type stretch struct {
+	name  string
+	sides []Side
+}
+
+// stretches are all of them.
+func (r *Result) stretches() []stretch {
+	var out []stretch
+	for _, p := range r.Closed {
+		out = append(out, stretch{number(float64(p.InFlight), 0) + " in flight", []Side{p.Floor, p.Engine}})
+	}
+	for _, p := range r.Open {
+		out = append(out, stretch{number(float64(p.Rate), 0) + " starts a second", []Side{p.Floor, p.Engine}})
+	}
+	if r.Compensating != nil {
+		out = append(out, stretch{"compensation", []Side{r.Compensating.Happy, r.Compensating.Undone}})
+	}
+	if r.Size != nil {
+		out = append(out, stretch{"many sagas stored", []Side{r.Size.Empty, r.Size.Filled}})
+	}
+	if r.Replicas != nil {
+		of := stretch{name: "replicas"}
+		for _, each := range r.Replicas.Numbers {
+			of.sides = append(of.sides, each.Side)
+		}
+		out = append(out, of)
+	}
+	if r.Watching != nil {
+		of := stretch{name: "browsers"}
+		for _, each := range r.Watching.Levels {
+			of.sides = append(of.sides, each.Side)
+		}
+		out = append(out, of)
+	}
+	return out
+}
+
+// others is how much of the machine went to others in the worst round.
+func (s stretch) others() float64 {
+	worst := 0.0
+	for _, side := range s.sides {
+		worst = max(worst, side[othersCPU].Max)
+	}
+	return worst
+}
+
 // others is how much of the machine went to others in the worst round of all.
 func (r *Result) others() float64 {
 	worst := 0.0
-	for _, pairs := range [][]Pair{r.Closed, r.Open} {
-		for _, p := range pairs {
-			worst = max(worst, p.Floor[othersCPU].Max, p.Engine[othersCPU].Max)
-		}
-	}
-	if r.Size != nil {
-		worst = max(worst, r.Size.Empty[othersCPU].Max, r.Size.Filled[othersCPU].Max)
-	}
-	if r.Replicas != nil {
-		for _, each := range r.Replicas.Numbers {
-			worst = max(worst, each.Side[othersCPU].Max)
-		}
+	for _, s := range r.stretches() {
+		worst = max(worst, s.others())
 	}
 	return worst
+}
+
+// disturbed names the loads of which a round ran beside too much of other programs.
+func (r *Result) disturbed() string {
+	var names []string
+	for _, s := range r.stretches() {
+		if s.others() > othersLimit {
+			names = append(names, s.name)
+		}
+	}
+	return strings.Join(names, "; ")
 }
 
 // othersLimit is from where on a run says more about the machine's other work than about the engine.

@@ -54,6 +54,11 @@ func everyRound(ctx context.Context, s *settings, p programs, sv *servers, g *ga
 			return fmt.Errorf("replicas: %w", err)
 		}
 	}
+	if s.has(partWatch) {
+		if err := watchRounds(ctx, s, p, sv, g); err != nil {
+			return fmt.Errorf("watch: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -111,9 +116,12 @@ func (s *settings) estimate() time.Duration {
 	if s.has(partReplicas) {
 		each += time.Duration(len(s.replicas))*(engine+rebalanced) + time.Duration(len(changes()))*s.observe
 	}
+	if s.has(partWatch) {
+		each += time.Duration(len(watchLevels())) * engine
+	}
 	all := time.Duration(s.rounds) * each
 	if s.has(partSize) {
-		all += time.Duration(s.stored)*fillEach + 30*time.Duration(s.reads)*10*time.Millisecond
+		all += time.Duration(s.stored)*fillEach + 50*time.Duration(s.reads)*20*time.Millisecond
 	}
 	return all
 }

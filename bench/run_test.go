@@ -49,8 +49,8 @@ func TestRun_Smoke(t *testing.T) {
 	require.Contains(t, string(raw), `"ratio_to_floor":{"8":`)
 }
 
-// The parts size and replicas, as small as they go.
-func TestRun_SizeAndReplicas(t *testing.T) {
+// The parts size, replicas and watch, as small as they go.
+func TestRun_SizeReplicasAndWatch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs servers")
 	}
@@ -58,7 +58,7 @@ func TestRun_SizeAndReplicas(t *testing.T) {
 	folder := t.TempDir()
 	err := run(t.Context(), []string{
 		"-pg", embeddedtest.Database(t), "-kafka", strings.Join(embeddedtest.Kafka(t), ","), "-results", folder,
-		"-parts", "size,replicas", "-rounds", "1", "-d", "1s", "-warmup", "1s", "-stored", "5000", "-waiting", "1000", "-size-inflight", "8", "-reads", "4",
+		"-parts", "size,replicas,watch", "-rounds", "1", "-d", "1s", "-warmup", "1s", "-stored", "5000", "-waiting", "1000", "-size-inflight", "8", "-reads", "4",
 		"-replicas", "1,2", "-replicas-inflight", "8", "-observe", "3s",
 	})
 	require.NoError(t, err)
@@ -84,9 +84,14 @@ func TestRun_SizeAndReplicas(t *testing.T) {
 	require.Equal(t, 1, items["key"])
 	require.Equal(t, 2, items["status, rare"], "of a thousand that wait one is suspended, and so is the first")
 	require.Equal(t, 5, items["label, rare"])
+	require.Contains(t, items, "page: sagas")
 	require.Zero(t, items["label, none"])
 	require.Greater(t, items["its history"], 1)
 	require.Len(t, r.Replicas.Changes, 3)
 	require.Len(t, r.Replicas.Changes[0].Side[pauseMS].Rounds, 2, "it joins twice")
 	require.Positive(t, r.Replicas.Changes[2].Side[pauseMS].Median)
+	require.Len(t, r.Watching.Levels, len(watchLevels()))
+	require.Zero(t, r.Watching.Levels[0].Side[hints].Median)
+	require.Positive(t, r.Watching.Levels[1].Side[hints].Median, "each of 200 is told every 2 s")
+	require.Positive(t, r.Watching.Levels[3].Side[pageReads].Median)
 }

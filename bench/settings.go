@@ -20,10 +20,11 @@ const (
 	partCost         = "cost"
 	partSize         = "size"
 	partReplicas     = "replicas"
+	partWatch        = "watch"
 )
 
 func allParts() []string {
-	return []string{partClosed, partOpen, partCompensating, partCost, partSize, partReplicas}
+	return []string{partClosed, partOpen, partCompensating, partCost, partSize, partReplicas, partWatch}
 }
 
 const (
@@ -142,7 +143,7 @@ func readFlags(args []string) (settings, error) {
 		f.PrintDefaults()
 	}
 	s := settings{}
-	parts := f.String("parts", strings.Join(allParts(), ","), "what to measure: closed (sagas/s), open (latency at a rate), compensating, cost (CPU, WAL, rows, records), size (with many sagas stored), replicas")
+	parts := f.String("parts", strings.Join(allParts(), ","), "what to measure: closed (sagas/s), open (latency at a rate), compensating, cost (CPU, WAL, rows, records), size (with many sagas stored), replicas, watch (browsers that look on)")
 	inFlight := f.String("inflight", "1,8,64,256,1024,4096", "sagas in flight of the closed loop, a list")
 	rates := f.String("rates", "50,200,1000", "starts a second of the open loop, a list")
 	f.IntVar(&s.rounds, "rounds", 5, "rounds, floor and engine in turn; medians are taken over them")

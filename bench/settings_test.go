@@ -16,7 +16,7 @@ func TestReadFlags(t *testing.T) {
 	require.Equal(t, allParts(), s.parts)
 	require.Equal(t, 5, s.rounds)
 	require.Equal(t, "postgres://x@h/d", s.postgres)
-	require.Equal(t, "make bench PARTS=closed,open,compensating,cost,size,replicas INFLIGHT=1,8,64,256,1024,4096 RATES=50,200,1000 ROUNDS=5", s.command())
+	require.Equal(t, "make bench PARTS=closed,open,compensating,cost,size,replicas,watch INFLIGHT=1,8,64,256,1024,4096 RATES=50,200,1000 ROUNDS=5", s.command())
 
 	s, err = readFlags([]string{"-inflight", "1024, 64,64", "-rounds", "3", "-parts", "cost, open", "-d", "2s", "-pg", "postgres://y@h/d"})
 	require.NoError(t, err)
@@ -77,5 +77,7 @@ func TestEstimate_CountsBothSides(t *testing.T) {
 	require.Equal(t, 2*(3*22+4*20)*time.Second, s.estimate())
 	s.parts = []string{partSize}
 	s.stored, s.reads = 1_000_000, 100
-	require.Equal(t, (2*2*27+300+30)*time.Second, s.estimate())
+	require.Equal(t, (2*2*27+300+100)*time.Second, s.estimate())
+	s.parts = []string{partWatch}
+	require.Equal(t, 2*4*17*time.Second, s.estimate())
 }

@@ -158,7 +158,7 @@ func (r *Result) print(w io.Writer) {
 		goalGrid(r.Goals).print(w)
 	}
 	if others := r.others(); others > othersLimit {
-		fmt.Fprintf(w, "\nDo not quote these: up to %.0f %% of the machine went to other programs meanwhile.\n", others*100)
+		fmt.Fprintf(w, "\nDo not quote these: %s. Up to %.0f %% of the machine went to other programs in a round of them.\n", r.disturbed(), others*100)
 	}
 	if !r.Complete {
 		fmt.Fprintln(w, "\nThe run was interrupted: these are the rounds until then.")

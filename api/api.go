@@ -55,6 +55,7 @@ type API struct {
 	feed    *feed
 	streams *streams
 	pages   *dashboard.Dashboard
+	counts  *counts
 	tails   chan struct{} // a token per stream that reads skald.events on its own
 }
 
@@ -69,7 +70,7 @@ func New(cfg Config) (*API, error) {
 	cfg.setDefaults()
 	a := &API{
 		cfg: cfg, log: cfg.Logger, rates: newRates(cfg.RatePerSecond), streams: newStreams(cfg.MaxStreams),
-		tails: make(chan struct{}, ownTailsMax),
+		tails: make(chan struct{}, ownTailsMax), counts: &counts{read: cfg.Engine.Reader().Stats},
 	}
 	if cfg.Events != nil {
 		a.feed = newFeed(cfg.Events, cfg.Logger)

@@ -17,7 +17,9 @@ import (
 
 type listInput struct {
 	Saga          string    `query:"saga" pattern:"^[a-z][a-z0-9-]{0,62}$" doc:"The definition's name"`
+	Version       int       `query:"version" minimum:"1" doc:"Of the definition"`
 	Status        []string  `query:"status,explode" doc:"One or more, repeated or separated by commas"`
+	Verdict       string    `query:"verdict" enum:"committed,cleanly_aborted,residue" doc:"Of those that have ended"`
 	Attention     string    `query:"attention" maxLength:"63" doc:"A reason, or any"`
 	BlockedOn     string    `query:"blocked_on" enum:"reply,backoff,hold,attention,unpublished"`
 	Participant   string    `query:"participant" pattern:"^[a-z][a-z0-9-]{0,62}$" doc:"One that live sagas wait for, for whatever cause"`
@@ -25,12 +27,14 @@ type listInput struct {
 	Label         []string  `query:"label,explode" maxItems:"8" doc:"name:value; repeated, all must hold"`
 	CreatedAfter  time.Time `query:"created_after" doc:"Exclusive"`
 	CreatedBefore time.Time `query:"created_before" doc:"Exclusive"`
+	Order         string    `query:"order" enum:"newest,oldest" default:"newest" doc:"Which come first"`
 	Limit         int       `query:"limit" minimum:"1" maximum:"500" default:"50"`
 	Cursor        string    `query:"cursor" maxLength:"128" doc:"next_cursor of the page before, under the same filters"`
 	Count         bool      `query:"count" doc:"Whether to count; exact where counting takes less than 200 ms"`
 
-	query orchestrator.SagaQuery
-	scope string
+	countMost int64 // SagaQuery.CountMost
+	query     orchestrator.SagaQuery
+	scope     string
 }
 
 // Resolve reads what huma cannot, and reports all that is wrong with it.
@@ -40,8 +44,9 @@ func (in *listInput) Resolve(huma.Context) []error {
 		errs = append(errs, &huma.ErrorDetail{Location: "query." + name, Message: fmt.Sprintf(format, args...)})
 	}
 	q := orchestrator.SagaQuery{
-		Saga: in.Saga, Attention: in.Attention, BlockedOn: saga.Cause(in.BlockedOn), Participant: in.Participant, Key: in.Key,
-		CreatedAfter: in.CreatedAfter, CreatedBefore: in.CreatedBefore, Limit: in.Limit, Count: in.Count,
+		Saga: in.Saga, Version: in.Version, Verdict: saga.Verdict(in.Verdict), Attention: in.Attention, BlockedOn: saga.Cause(in.BlockedOn),
+		Participant: in.Participant, Key: in.Key, CreatedAfter: in.CreatedAfter, CreatedBefore: in.CreatedBefore,
+		OldestFirst: in.Order == "oldest", Limit: in.Limit, Count: in.Count, CountMost: in.countMost,
 	}
 	for _, each := range in.Status {
 		for s := range strings.SplitSeq(each, ",") {
@@ -68,14 +73,14 @@ func (in *listInput) Resolve(huma.Context) []error {
 	}
 	slices.Sort(in.Label)
 	slices.Sort(q.Statuses)
-	in.scope = fmt.Sprintf("%q %q %q %q %q %q %q %d %d", q.Participant, q.Saga, q.Statuses, q.Attention, q.BlockedOn, q.Key, in.Label,
-		q.CreatedAfter.UnixNano(), q.CreatedBefore.UnixNano())
+	in.scope = fmt.Sprintf("%t %q %q %d %q %q %q %q %q %q %d %d", q.OldestFirst, q.Participant, q.Saga, q.Version, q.Verdict, q.Statuses, q.Attention,
+		q.BlockedOn, q.Key, in.Label, q.CreatedAfter.UnixNano(), q.CreatedBefore.UnixNano())
 	if in.Cursor != "" {
-		before, err := readIDCursor(in.scope, in.Cursor)
+		past, err := readIDCursor(in.scope, in.Cursor)
 		if err != nil {
 			wrong("cursor", "%v", err)
 		}
-		q.Before = before
+		q.Past = past
 	}
 	in.query = q
 	return errs
@@ -83,7 +88,7 @@ func (in *listInput) Resolve(huma.Context) []error {
 
 func (a *API) registerList() {
 	register(a, route{
-		id: "list-sagas", method: http.MethodGet, path: "/v1/sagas", tag: "sagas", summary: "List sagas, newest first",
+		id: "list-sagas", method: http.MethodGet, path: "/v1/sagas", tag: "sagas", summary: "List sagas, newest or oldest first",
 		description: "Items have no input and no outputs; read one saga for them.",
 		permission:  PermitRead, answers: map[int]any{http.StatusOK: client.SagaList{}},
 	}, a.list)

@@ -156,13 +156,23 @@ func operationRequest(body *client.OperationRequest) (req orchestrator.Operation
 	req = orchestrator.OperationRequest{
 		Action: saga.Action(body.Action), Step: body.Step, Output: body.Output, Payload: body.Payload, Version: body.Version,
 		Reason: strings.TrimSpace(body.Reason), Rate: body.Rate,
-		Filter: orchestrator.OperationFilter{Saga: f.Saga, Attention: f.Attention, BlockedOn: saga.Cause(f.BlockedOn), Key: f.Key, Labels: f.Labels},
+		Filter: orchestrator.OperationFilter{
+			Saga: f.Saga, Version: f.Version, Verdict: saga.Verdict(f.Verdict), Attention: f.Attention, BlockedOn: saga.Cause(f.BlockedOn),
+			Participant: f.Participant, Key: f.Key, Labels: f.Labels,
+		},
 	}
 	for i, s := range f.Status {
 		if !slices.Contains(saga.Statuses(), saga.Status(s)) {
 			fields = append(fields, client.FieldError{Path: fmt.Sprintf("body.filter.status[%d]", i), Message: fmt.Sprintf("%q is no status: want one of %v", s, saga.Statuses())})
 		}
 		req.Filter.Statuses = append(req.Filter.Statuses, saga.Status(s))
+	}
+	for i, text := range f.IDs {
+		id, err := saga.ParseID(text)
+		if err != nil {
+			fields = append(fields, client.FieldError{Path: fmt.Sprintf("body.filter.ids[%d]", i), Message: err.Error()})
+		}
+		req.Filter.IDs = append(req.Filter.IDs, id)
 	}
 	if f.CreatedAfter != nil {
 		req.Filter.CreatedAfter = *f.CreatedAfter

@@ -14,9 +14,13 @@ func renderOperation(op *orchestrator.Operation, now time.Time) client.Operation
 		State: client.OperationState(op.State), Total: op.Total, Done: op.Done(), Succeeded: op.Succeeded, Refused: op.Refused, Failed: op.Failed,
 		CreatedAt: op.CreatedAt.UTC(), StartedAt: moment(op.StartedAt), EndedAt: moment(op.EndedAt),
 		Filter: client.OperationFilter{
-			Saga: f.Saga, Attention: f.Attention, BlockedOn: string(f.BlockedOn), Key: f.Key, Labels: f.Labels,
+			Saga: f.Saga, Version: f.Version, Verdict: string(f.Verdict), Attention: f.Attention, BlockedOn: string(f.BlockedOn),
+			Participant: f.Participant, Key: f.Key, Labels: f.Labels,
 			CreatedAfter: moment(f.CreatedAfter), CreatedBefore: moment(f.CreatedBefore),
 		},
+	}
+	for _, id := range f.IDs {
+		out.Filter.IDs = append(out.Filter.IDs, id.String())
 	}
 	for _, s := range f.Statuses {
 		out.Filter.Status = append(out.Filter.Status, client.Status(s))

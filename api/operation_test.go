@@ -16,7 +16,8 @@ func as(role string) map[string]string {
 	return map[string]string{"Authorization": "Bearer " + role + "/default"}
 }
 
-const operationBody = `{"action":"retry","filter":{"saga":"order-placement","status":["suspended"],"labels":{"shop":"b"},"created_after":"2026-11-20T00:00:00Z"},` +
+const operationBody = `{"action":"retry","filter":{"saga":"order-placement","version":2,"status":["suspended"],"verdict":"residue","participant":"payments","labels":{"shop":"b"},` +
+	`"created_after":"2026-11-20T00:00:00Z","ids":["01a1ff40-f532-705a-9e5a-19796d8a26c4"]},` +
 	`"step":"charge-payment","reason":" back ","rate":20`
 
 func TestOperations_Start(t *testing.T) {
@@ -30,10 +31,12 @@ func TestOperations_Start(t *testing.T) {
 	w := b.do(t, post)
 	op := answerIn[client.Operation](t, w, 201)
 	require.Equal(t, "/v1/operations/7", w.Header().Get("Location"))
+	picked, err := saga.ParseID("01a1ff40-f532-705a-9e5a-19796d8a26c4")
+	require.NoError(t, err)
 	require.Equal(t, orchestrator.OperationRequest{
 		Action: saga.ActionRetry, Step: "charge-payment", Reason: "back", Rate: 20, Filter: orchestrator.OperationFilter{
-			Saga: "order-placement", Statuses: []saga.Status{saga.Suspended}, Labels: map[string]string{"shop": "b"},
-			CreatedAfter: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC),
+			Saga: "order-placement", Version: 2, Statuses: []saga.Status{saga.Suspended}, Verdict: saga.Residue, Participant: "payments",
+			Labels: map[string]string{"shop": "b"}, CreatedAfter: time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC), IDs: []saga.ID{picked},
 		},
 	}, b.engine.operations.asked[0])
 	require.Equal(t, client.OperationRunning, op.State)
@@ -96,6 +99,8 @@ func TestOperations_Wrong(t *testing.T) {
 		`{"action":"retry","filter":{"saga":"x","colour":"red"},"reason":"r"}`:      422,
 		`{"action":"cancel","filter":{"saga":"x","blocked_on":"me"},"reason":"r"}`:  422,
 		`{"action":"cancel","filter":{"created_after":"yesterday"},"reason":"r"}`:   422,
+		`{"action":"cancel","filter":{"ids":["A-1001"]},"reason":"r"}`:              422,
+		`{"action":"cancel","filter":{"saga":"x","verdict":"fine"},"reason":"r"}`:   422,
 		`{"action":"retry","filter":{"saga":"x"},"reason":"r","dry_run":"perhaps"}`: 422,
 	} {
 		w := b.do(t, exchange{method: "POST", path: "/v1/operations", body: body})

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -45,9 +44,9 @@ func (a *API) mountPages() error {
 
 // countFor counts a tenant's live sagas, for the charts.
 func (a *API) countFor(ctx context.Context, tenant string) (client.Stats, error) {
-	s, err := a.cfg.Engine.Reader().Stats(ctx, tenant)
+	s, err := a.counts.of(ctx, tenant)
 	if err != nil {
-		return client.Stats{}, fmt.Errorf("count sagas: %w", err)
+		return client.Stats{}, err
 	}
 	return renderStats(&s), nil
 }

@@ -28,11 +28,15 @@ func (a *API) registerParticipants() {
 }
 
 func (a *API) participants(ctx context.Context, _ *struct{}) (*answer, error) {
-	tenant := requestOf(ctx).principal.Tenant
-	stats, err := a.cfg.Engine.Reader().Stats(ctx, tenant)
+	stats, err := a.cfg.Engine.Reader().Stats(ctx, requestOf(ctx).principal.Tenant)
 	if err != nil {
 		return nil, fmt.Errorf("count sagas: %w", err)
 	}
+	return a.participantsOf(ctx, stats)
+}
+
+func (a *API) participantsOf(ctx context.Context, stats orchestrator.Stats) (*answer, error) {
+	tenant := requestOf(ctx).principal.Tenant
 	names, err := a.participantNames(ctx, tenant, stats)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,8 +93,8 @@ func TestList_Filters(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.engine.reader.next = b.engine.started.ID
-	query := "?saga=order-placement&status=running,suspended&status=completed&attention=any&blocked_on=reply&key=A-1001&label=a:b&label=c:d:e" +
-		"&created_after=2026-11-21T10:00:00Z&created_before=2026-11-22T10:00:00Z&limit=3&count=true"
+	query := "?saga=order-placement&version=3&status=running,suspended&status=completed&verdict=committed&attention=any&blocked_on=reply&key=A-1001&label=a:b&label=c:d:e" +
+		"&created_after=2026-11-21T10:00:00Z&created_before=2026-11-22T10:00:00Z&order=oldest&limit=3&count=true"
 	w := b.do(t, exchange{method: "GET", path: "/v1/sagas" + query})
 	got := answerIn[client.SagaList](t, w, http.StatusOK)
 	require.Len(t, got.Items, 1)
@@ -102,14 +103,17 @@ func TestList_Filters(t *testing.T) {
 	require.Equal(t, int64(7), *got.Count)
 	require.Nil(t, got.AtLeast)
 	require.Equal(t, orchestrator.SagaQuery{
-		Tenant: "default", Saga: "order-placement", Statuses: []saga.Status{saga.Completed, saga.Running, saga.Suspended},
+		Tenant: "default", Saga: "order-placement", Version: 3, Statuses: []saga.Status{saga.Completed, saga.Running, saga.Suspended}, Verdict: saga.Committed,
 		Attention: "any", BlockedOn: saga.CauseReply, Key: "A-1001", Labels: map[string]string{"a": "b", "c": "d:e"},
-		CreatedAfter: testTime, CreatedBefore: testTime.Add(24 * time.Hour), Limit: 3, Count: true,
+		CreatedAfter: testTime, CreatedBefore: testTime.Add(24 * time.Hour), OldestFirst: true, Limit: 3, Count: true,
 	}, b.engine.reader.queries[0])
 
 	w = b.do(t, exchange{method: "GET", path: "/v1/sagas" + query + "&cursor=" + got.NextCursor})
 	answerIn[client.SagaList](t, w, http.StatusOK)
-	require.Equal(t, b.engine.started.ID, b.engine.reader.queries[1].Before, "the cursor leads on")
+	require.Equal(t, b.engine.started.ID, b.engine.reader.queries[1].Past, "the cursor leads on")
+
+	w = b.do(t, exchange{method: "GET", path: "/v1/sagas" + strings.Replace(query, "oldest", "newest", 1) + "&cursor=" + got.NextCursor})
+	require.Equal(t, []string{"query.cursor"}, paths(problemIn(t, w, 422, "invalid")), "a cursor belongs to its order")
 
 	w = b.do(t, exchange{method: "GET", path: "/v1/sagas?limit=3&cursor=" + got.NextCursor})
 	require.Equal(t, []string{"query.cursor"}, paths(problemIn(t, w, 422, "invalid")), "a cursor belongs to its filters")
@@ -131,9 +135,9 @@ func TestList_Defaults(t *testing.T) {
 func TestList_SaysEverythingThatIsWrong(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	w := b.do(t, exchange{method: "GET", path: "/v1/sagas?saga=A&status=gone&blocked_on=luck&label=x&label=a:1&label=a:2&created_after=now&limit=501&cursor=!&count=maybe"})
+	w := b.do(t, exchange{method: "GET", path: "/v1/sagas?saga=A&status=gone&blocked_on=luck&label=x&label=a:1&label=a:2&created_after=now&version=0&verdict=fine&order=biggest&limit=501&cursor=!&count=maybe"})
 	p := problemIn(t, w, 422, "invalid")
-	require.Subset(t, paths(p), []string{"query.saga", "query.status", "query.blocked_on", "query.label", "query.created_after", "query.limit", "query.cursor", "query.count"})
+	require.Subset(t, paths(p), []string{"query.saga", "query.status", "query.blocked_on", "query.label", "query.created_after", "query.version", "query.verdict", "query.order", "query.limit", "query.cursor", "query.count"})
 	for _, q := range []string{"limit=0", "limit=-1", "limit=1.5", "offset=1", "status="} {
 		if q == "status=" {
 			continue // an empty parameter is an absent one

@@ -138,6 +138,6 @@ func (e *Engine) eachBlocked(ctx context.Context, h *HoldRow, cause saga.Cause, 
 		if page.Next.IsZero() {
 			return nil
 		}
-		q.Before = page.Next
+		q.Past = page.Next
 	}
 }

@@ -107,20 +107,24 @@ type OperationRequest struct {
 // OperationFilter chooses sagas as a list of them does; zero fields do not filter.
 type OperationFilter struct {
 	Saga          string            `json:"saga,omitempty"`
+	Version       int               `json:"version,omitempty"`
 	Statuses      []saga.Status     `json:"statuses,omitempty"`
+	Verdict       saga.Verdict      `json:"verdict,omitempty"`
 	Attention     string            `json:"attention,omitempty"`
 	BlockedOn     saga.Cause        `json:"blocked_on,omitempty"`
+	Participant   string            `json:"participant,omitempty"`
 	Key           string            `json:"key,omitempty"`
 	Labels        map[string]string `json:"labels,omitempty"`
 	CreatedAfter  time.Time         `json:"created_after,omitzero"`
 	CreatedBefore time.Time         `json:"created_before,omitzero"`
+	IDs           []saga.ID         `json:"ids,omitempty"`
 }
 
 // query is the list of the tenant's sagas that the filter chooses.
 func (f *OperationFilter) query(tenant string, limit int) SagaQuery {
 	return SagaQuery{
-		Tenant: tenant, Saga: f.Saga, Statuses: f.Statuses, Attention: f.Attention, BlockedOn: f.BlockedOn, Key: f.Key, Labels: f.Labels,
-		CreatedAfter: f.CreatedAfter, CreatedBefore: f.CreatedBefore, Limit: limit,
+		Tenant: tenant, Saga: f.Saga, Version: f.Version, Statuses: f.Statuses, Verdict: f.Verdict, Attention: f.Attention, BlockedOn: f.BlockedOn,
+		Participant: f.Participant, Key: f.Key, Labels: f.Labels, CreatedAfter: f.CreatedAfter, CreatedBefore: f.CreatedBefore, IDs: f.IDs, Limit: limit,
 	}
 }
 

@@ -154,8 +154,8 @@ func (e *Engine) checkOperation(req *OperationRequest) error {
 }
 
 func (f *OperationFilter) empty() bool {
-	return f.Saga == "" && len(f.Statuses) == 0 && f.Attention == "" && f.BlockedOn == "" && f.Key == "" && len(f.Labels) == 0 &&
-		f.CreatedAfter.IsZero() && f.CreatedBefore.IsZero()
+	return f.Saga == "" && len(f.Statuses) == 0 && f.Verdict == "" && f.Attention == "" && f.BlockedOn == "" && f.Participant == "" && f.Key == "" &&
+		len(f.Labels) == 0 && f.CreatedAfter.IsZero() && f.CreatedBefore.IsZero() && len(f.IDs) == 0
 }
 
 // act is the action on one saga.

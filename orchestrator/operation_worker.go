@@ -78,7 +78,7 @@ func (o *operator) slice(ctx context.Context) bool {
 // would lose some, and nobody could say how many there are.
 func (o *operator) gather(ctx context.Context, op *Operation) error {
 	q := op.Request.Filter.query(op.Tenant, operationGather)
-	q.Before = op.Gathered
+	q.Past = op.Gathered
 	if q.CreatedBefore.IsZero() || op.CreatedAt.Before(q.CreatedBefore) {
 		q.CreatedBefore = op.CreatedAt
 	}

@@ -37,24 +37,29 @@ type View struct {
 type SagaQuery struct {
 	Tenant        string
 	Saga          string
+	Version       int // of the definition; 0: any
 	Statuses      []saga.Status
-	Attention     string // a reason, or "any"
+	Verdict       saga.Verdict // of those that have ended; empty: any
+	Attention     string       // a reason, or "any"
 	BlockedOn     saga.Cause
 	Participant   string // that it waits for, for whatever cause
 	Key           string
 	Labels        map[string]string
 	CreatedAfter  time.Time
 	CreatedBefore time.Time
-	Limit         int     // 1..500
-	Before        saga.ID // exclusive; zero: from the newest
+	IDs           []saga.ID // only these; empty: any
+	Limit         int       // 1..500
+	OldestFirst   bool      // by the time of creation; else newest first
+	Past          saga.ID   // exclusive: the last of the page before; zero: from the beginning
 	Count         bool
+	CountMost     int64 // counting stops there; 0: never, if it takes no longer than 200 ms
 }
 
 // SagaPage is one page of a list.
 type SagaPage struct {
 	Sagas []View
-	Next  saga.ID // Before of the next page; zero: this was the last
-	// Count is set when asked for: exact, or, when Exact is false, a lower bound (counting stops after 200 ms).
+	Next  saga.ID // Past of the next page; zero: this was the last
+	// Count is set when asked for: exact, or, when Exact is false, a lower bound.
 	Count int64
 	Exact bool
 }

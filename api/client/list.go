@@ -21,7 +21,9 @@ type SagaList struct {
 // SagaFilter filters a list of sagas; zero fields do not filter.
 type SagaFilter struct {
 	Saga          string
+	Version       int // of the definition
 	Status        []Status
+	Verdict       string // of those that have ended: committed, cleanly_aborted, residue
 	Attention     string // a reason, or "any"
 	BlockedOn     string // a cause: reply, backoff, hold, attention, unpublished
 	Participant   string // that live sagas wait for
@@ -29,6 +31,7 @@ type SagaFilter struct {
 	Labels        map[string]string
 	CreatedAfter  time.Time
 	CreatedBefore time.Time
+	Order         string // newest or oldest, which come first; empty: newest
 	Limit         int    // of one page, 1..500; 0: 50
 	Cursor        string // SagaList.NextCursor of the page before, under the same filter
 	Count         bool
@@ -37,6 +40,8 @@ type SagaFilter struct {
 func (f SagaFilter) query() url.Values {
 	q := url.Values{}
 	set(q, "saga", f.Saga)
+	setInt(q, "version", int64(f.Version))
+	set(q, "verdict", f.Verdict)
 	for _, s := range f.Status {
 		q.Add("status", string(s))
 	}
@@ -50,6 +55,7 @@ func (f SagaFilter) query() url.Values {
 	slices.Sort(q["label"])
 	setTime(q, "created_after", f.CreatedAfter)
 	setTime(q, "created_before", f.CreatedBefore)
+	set(q, "order", f.Order)
 	setInt(q, "limit", int64(f.Limit))
 	set(q, "cursor", f.Cursor)
 	if f.Count {

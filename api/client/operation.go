@@ -26,13 +26,17 @@ type OperationRequest struct {
 // OperationFilter chooses sagas as a list of them does; zero fields do not filter.
 type OperationFilter struct {
 	Saga          string            `json:"saga,omitempty" maxLength:"63" doc:"The definition's name"`
+	Version       int               `json:"version,omitempty" minimum:"1" doc:"Of the definition"`
 	Status        []Status          `json:"status,omitempty" nullable:"false" maxItems:"6"`
+	Verdict       string            `json:"verdict,omitempty" enum:"committed,cleanly_aborted,residue" doc:"Of those that have ended"`
 	Attention     string            `json:"attention,omitempty" maxLength:"63" doc:"A reason, or any"`
 	BlockedOn     string            `json:"blocked_on,omitempty" enum:"reply,backoff,hold,attention,unpublished"`
+	Participant   string            `json:"participant,omitempty" pattern:"^[a-z][a-z0-9-]{0,62}$" doc:"One that live sagas wait for, for whatever cause"`
 	Key           string            `json:"key,omitempty" maxLength:"512"`
 	Labels        map[string]string `json:"labels,omitempty"`
 	CreatedAfter  *time.Time        `json:"created_after,omitempty"`
 	CreatedBefore *time.Time        `json:"created_before,omitempty"`
+	IDs           []string          `json:"ids,omitempty" nullable:"false" maxItems:"500" doc:"None but these sagas"`
 }
 
 // OperationState is where an operation is.

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,13 +13,22 @@ import (
 // sagaFilter reads the filter that stands in the URL of the list of sagas; the names are those of the REST API.
 func sagaFilter(q url.Values) client.SagaFilter {
 	f := client.SagaFilter{
-		Saga: strings.TrimSpace(q.Get("saga")), Attention: strings.TrimSpace(q.Get("attention")), BlockedOn: q.Get("blocked_on"),
+		Saga: strings.TrimSpace(q.Get("saga")), Verdict: q.Get("verdict"), Attention: strings.TrimSpace(q.Get("attention")), BlockedOn: q.Get("blocked_on"), Order: q.Get("order"),
 		Participant: strings.TrimSpace(q.Get("participant")), Key: strings.TrimSpace(q.Get("key")),
 		CreatedAfter: moment(q.Get("created_after")), CreatedBefore: moment(q.Get("created_before")),
 		Cursor: q.Get("cursor"), Limit: pageRows, Count: true,
 	}
 	if !slices.Contains(causes(), f.BlockedOn) {
 		f.BlockedOn = ""
+	}
+	if !slices.Contains(verdicts(), f.Verdict) {
+		f.Verdict = ""
+	}
+	if f.Order != oldest {
+		f.Order = ""
+	}
+	if version, err := strconv.Atoi(q.Get("version")); err == nil && version > 0 {
+		f.Version = version
 	}
 	for _, each := range q["status"] {
 		for s := range strings.SplitSeq(each, ",") {
@@ -41,20 +51,28 @@ func sagaFilter(q url.Values) client.SagaFilter {
 	return f
 }
 
+// oldest is the order in which those that were started first come first.
+const oldest = "oldest"
+
 func causes() []string { return []string{"reply", "backoff", "hold", "attention", "unpublished"} }
+
+func verdicts() []string { return []string{"committed", "cleanly_aborted", "residue"} }
 
 func statuses() []string {
 	return []string{"running", "compensating", "suspended", "completed", "compensated", "abandoned"}
 }
 
-// operationFilter is the same filter as an operation over many sagas takes it; ok is false where it has no such field.
-func operationFilter(f client.SagaFilter) (out client.OperationFilter, ok bool) {
-	out = client.OperationFilter{Saga: f.Saga, Status: f.Status, Attention: f.Attention, BlockedOn: f.BlockedOn, Key: f.Key, Labels: f.Labels}
+// operationFilter is the same filter as an operation over many sagas takes it.
+func operationFilter(f client.SagaFilter) client.OperationFilter {
+	out := client.OperationFilter{
+		Saga: f.Saga, Version: f.Version, Status: f.Status, Verdict: f.Verdict, Attention: f.Attention, BlockedOn: f.BlockedOn, Participant: f.Participant,
+		Key: f.Key, Labels: f.Labels,
+	}
 	if !f.CreatedAfter.IsZero() {
 		out.CreatedAfter = &f.CreatedAfter
 	}
 	if !f.CreatedBefore.IsZero() {
 		out.CreatedBefore = &f.CreatedBefore
 	}
-	return out, f.Participant == ""
+	return out
 }

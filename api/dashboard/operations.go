@@ -114,7 +114,15 @@ func filterWords(f *client.OperationFilter) string {
 			parts = append(parts, name+" "+value)
 		}
 	}
+	if len(f.IDs) == 1 {
+		parts = append(parts, "one picked saga")
+	} else if len(f.IDs) > 1 {
+		parts = append(parts, itoa(len(f.IDs))+" picked sagas")
+	}
 	add("definition", f.Saga)
+	if f.Version > 0 {
+		add("version", itoa(f.Version))
+	}
 	var words []string
 	for _, s := range f.Status {
 		words = append(words, strings.ToLower(ui.StatusMark(string(s)).Word))
@@ -128,6 +136,10 @@ func filterWords(f *client.OperationFilter) string {
 	if f.BlockedOn != "" {
 		add("waits for", ui.CauseMark(f.BlockedOn).Word)
 	}
+	if f.Verdict != "" {
+		add("ended as", ui.VerdictMark(f.Verdict).Word)
+	}
+	add("participant", f.Participant)
 	add("key", f.Key)
 	var labels []string
 	for name, value := range f.Labels {

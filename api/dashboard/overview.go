@@ -14,9 +14,8 @@ import (
 )
 
 const (
-	attentionRead  = 50 // sagas that need a person, of which the oldest are shown
+	attentionRead  = 50 // sagas that need a person, those that were started first, of which the ones that wait longest are shown
 	attentionShown = 6
-	residueRead    = 50 // newest sagas that did not complete, of which those with residue are shown
 	residueShown   = 5
 	slowestShown   = 8
 )
@@ -29,7 +28,7 @@ type overviewView struct {
 	samples      []sample
 	attention    []client.Saga // that need a person, the oldest first
 	more         bool          // there are more of them than were read
-	residue      []client.Saga // ended lately with something left, the newest first
+	residue      []client.Saga // that ended with something left, the newest first
 	participants []client.Participant
 	open         int // breakers
 }
@@ -52,7 +51,7 @@ func (d *Dashboard) overview(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (v *overviewView) readAttention(ctx context.Context, b Backend) error {
-	list, err := b.Sagas(ctx, client.SagaFilter{Attention: "any", Limit: attentionRead})
+	list, err := b.Sagas(ctx, client.SagaFilter{Attention: "any", Order: oldest, Limit: attentionRead})
 	if err != nil {
 		return err
 	}
@@ -69,16 +68,9 @@ func alarmSince(s *client.Saga) time.Time {
 }
 
 func (v *overviewView) readResidue(ctx context.Context, b Backend) error {
-	list, err := b.Sagas(ctx, client.SagaFilter{Status: []client.Status{client.Compensated, client.Abandoned}, Limit: residueRead})
-	if err != nil {
-		return err
-	}
-	for i := range list.Items {
-		if c := list.Items[i].Certificate; c != nil && c.Verdict == "residue" && len(v.residue) < residueShown {
-			v.residue = append(v.residue, list.Items[i])
-		}
-	}
-	return nil
+	list, err := b.Sagas(ctx, client.SagaFilter{Verdict: "residue", Limit: residueShown})
+	v.residue = list.Items
+	return err
 }
 
 func (v *overviewView) readParticipants(ctx context.Context, b Backend) error {

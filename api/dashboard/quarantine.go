@@ -13,19 +13,19 @@ import (
 
 // quarantineView is the list of records that could not be applied.
 type quarantineView struct {
-	page    ui.Page
-	query   url.Values
-	filter  client.QuarantineFilter
-	groups  []client.QuarantineGroup
-	list    client.QuarantineList
-	operate bool
-	self    string
+	page   ui.Page
+	query  url.Values
+	filter client.QuarantineFilter
+	groups []client.QuarantineGroup
+	list   client.QuarantineList
+	many   bool // whether who looks may act on many
+	self   string
 }
 
 // quarantine lists causes and records.
 func (d *Dashboard) quarantine(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	v := &quarantineView{page: d.page(r, ui.Quarantine, "Quarantine"), query: q, operate: d.may(r, permitOperate), self: r.URL.RequestURI()}
+	v := &quarantineView{page: d.page(r, ui.Quarantine, "Quarantine"), query: q, many: d.may(r, permitBulk), self: r.URL.RequestURI()}
 	v.filter = client.QuarantineFilter{
 		Fingerprint: strings.TrimSpace(q.Get("fingerprint")), Reason: strings.TrimSpace(q.Get("reason")), Topic: strings.TrimSpace(q.Get("topic")),
 		SagaID: strings.TrimSpace(q.Get("saga")), Cursor: q.Get("cursor"), Limit: pageRows,
@@ -46,6 +46,18 @@ func (d *Dashboard) quarantine(w http.ResponseWriter, r *http.Request) error {
 	}
 	d.write(w, r, http.StatusOK, quarantinePage(v))
 	return nil
+}
+
+// acts reports whether the page offers to act on many: only what waits can be acted on.
+func (v *quarantineView) acts() bool { return v.many && v.filter.State == client.QuarantineWaiting }
+
+// actOn is the form for all records of the list, or of one cause among them.
+func (v *quarantineView) actOn(fingerprint string) string {
+	pairs := []string{"state", ""}
+	if fingerprint != "" {
+		pairs = append(pairs, "fingerprint", fingerprint)
+	}
+	return with("/quarantine/many", v.query, pairs...)
 }
 
 // recordView is the page of one record.

@@ -51,6 +51,8 @@ func (d *Dashboard) Routes() []Route {
 		post("/definitions/{name}/{version}/{change}", permitDeploy, ui.Definitions, d.setDefinition),
 		get("/participants", permitRead, ui.Participants, d.participants),
 		get("/quarantine", permitRead, ui.Quarantine, d.quarantine),
+		get("/quarantine/many", permitBulk, ui.Quarantine, d.manyForm),
+		post("/quarantine/many", permitBulk, ui.Quarantine, d.handleMany),
 		get("/quarantine/{id}", permitRead, ui.Quarantine, d.quarantined),
 		post("/quarantine/{id}/{action}", permitOperate, ui.Quarantine, d.handleQuarantined),
 		get("/operations", permitRead, ui.Operations, d.operations),

@@ -102,8 +102,16 @@ func (v *sagaList) tabs() []tab {
 	return out
 }
 
-// filtered reports whether anything beside the tabs narrows the list.
-func (v *sagaList) filtered() bool { return len(with("", v.query)) > 0 }
+// filtered reports whether anything narrows the list.
+func (v *sagaList) filtered() bool { return len(with("", v.query, "order", "")) > 0 }
+
+// turned is the list in the other order.
+func (v *sagaList) turned() string {
+	if v.filter.Order == oldest {
+		return with("/sagas", v.query, "order", "")
+	}
+	return with("/sagas", v.query, "order", oldest)
+}
 
 // count is how many match, in words; empty where it is not known.
 func (v *sagaList) count() string {

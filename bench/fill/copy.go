@@ -14,6 +14,7 @@ import (
 // original is a stored saga, to be copied.
 type original struct {
 	status    string
+	verdict   *string
 	revision  int64
 	wakeAt    *time.Time
 	attention []string
@@ -33,8 +34,8 @@ func read(ctx context.Context, conn *pgx.Conn, id saga.ID) (*original, error) {
 		o     original
 		bytes []byte
 	)
-	err := conn.QueryRow(ctx, `SELECT status, revision, wake_at, attention, causes, waits, instance FROM skald.sagas WHERE id = $1`, id.String()).
-		Scan(&o.status, &o.revision, &o.wakeAt, &o.attention, &o.causes, &o.waits, &bytes)
+	err := conn.QueryRow(ctx, `SELECT status, verdict, revision, wake_at, attention, causes, waits, instance FROM skald.sagas WHERE id = $1`, id.String()).
+		Scan(&o.status, &o.verdict, &o.revision, &o.wakeAt, &o.attention, &o.causes, &o.waits, &bytes)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +130,9 @@ func copies(ctx context.Context, conn *pgx.Conn, cfg *Config, originals map[stat
 				return fmt.Errorf("encode saga %d: %w", n, err)
 			}
 			shard := int16(id.Shard())
-			sagas = append(sagas, []any{shard, id.String(), Tenant, name, 1, key, o.status, o.revision, at, o.wakeAt, in.Labels, o.attention, o.causes, o.waits, []string{}, bytes})
+			sagas = append(sagas, []any{
+				shard, id.String(), Tenant, name, 1, key, o.status, o.verdict, o.revision, at, o.wakeAt, in.Labels, o.attention, o.causes, o.waits, []string{}, bytes,
+			})
 			keys = append(keys, []any{Tenant, name, key, id.String(), make([]byte, 32)})
 			for i, e := range o.history {
 				transaction := n/sharing*16 + i
@@ -144,7 +147,10 @@ func copies(ctx context.Context, conn *pgx.Conn, cfg *Config, originals map[stat
 			columns []string
 			rows    [][]any
 		}{
-			{"sagas", []string{"shard", "id", "tenant", "saga", "version", "key", "status", "revision", "created_at", "wake_at", "labels", "attention", "causes", "waits", "batches", "instance"}, sagas},
+			{"sagas", []string{
+				"shard", "id", "tenant", "saga", "version", "key", "status", "verdict", "revision", "created_at", "wake_at", "labels", "attention", "causes", "waits", "batches",
+				"instance",
+			}, sagas},
 			{"history", []string{"shard", "saga_id", "seq", "batch", "facts"}, history},
 			{"business_keys", []string{"tenant", "saga", "key", "id", "hash"}, keys},
 		} {

@@ -30,13 +30,17 @@ type operationCmd struct {
 type operationStartCmd struct {
 	Action client.Action `arg:"" enum:"cancel,pause,resume,retry,complete,reject,skip,waive,abandon,acknowledge,rebind" help:"What to do with each: cancel, pause, resume, retry, complete, reject, skip, waive, abandon, acknowledge or rebind."`
 
-	Saga      string            `completes:"definition" help:"Of this definition."`
-	Status    []client.Status   `enum:"running,compensating,suspended,completed,compensated,abandoned" help:"In one of these statuses, such as --status running,suspended."`
-	Attention string            `placeholder:"REASON" choices:"attention" help:"Needing attention for this reason, or any."`
-	BlockedOn string            `placeholder:"CAUSE" choices:"cause" help:"Waiting for this: reply, backoff, hold, attention or unpublished."`
-	Key       string            `help:"With this business key."`
-	Label     map[string]string `help:"With this label, such as --label team=blue; may be repeated." mapsep:"none"`
-	Since     time.Duration     `placeholder:"1h" help:"Started no longer ago than this."`
+	Saga        string            `completes:"definition" help:"Of this definition."`
+	Version     int               `help:"Of this version of the definition."`
+	Verdict     string            `enum:",committed,cleanly_aborted,residue" default:"" help:"Ended with this verdict: committed, cleanly_aborted or residue."`
+	Status      []client.Status   `enum:"running,compensating,suspended,completed,compensated,abandoned" help:"In one of these statuses, such as --status running,suspended."`
+	Attention   string            `placeholder:"REASON" choices:"attention" help:"Needing attention for this reason, or any."`
+	BlockedOn   string            `placeholder:"CAUSE" choices:"cause" help:"Waiting for this: reply, backoff, hold, attention or unpublished."`
+	Participant string            `placeholder:"NAME" completes:"participant" help:"Live, and waiting for this participant, for whatever cause."`
+	Key         string            `help:"With this business key."`
+	Label       map[string]string `help:"With this label, such as --label team=blue; may be repeated." mapsep:"none"`
+	Since       time.Duration     `placeholder:"1h" help:"Started no longer ago than this."`
+	ID          []string          `name:"id" placeholder:"ID" completes:"saga" help:"None but this saga; up to 500, separated by commas or repeated."`
 
 	Step           string `short:"s" help:"The step; retry and waive without one mean every step that they can be about."`
 	Payload        string `placeholder:"JSON" help:"Of retry: a corrected payload, the same for all: JSON, @file or -."`
@@ -107,7 +111,10 @@ func (cmd *operationStartCmd) Run(ctx context.Context, term *console, all *cli) 
 func (cmd *operationStartCmd) request(term *console) (req client.OperationRequest, err error) {
 	req = client.OperationRequest{
 		Action: cmd.Action, Step: cmd.Step, Version: cmd.To, Reason: cmd.Reason, Rate: cmd.Rate,
-		Filter: client.OperationFilter{Saga: cmd.Saga, Status: cmd.Status, Attention: cmd.Attention, BlockedOn: cmd.BlockedOn, Key: cmd.Key, Labels: cmd.Label},
+		Filter: client.OperationFilter{
+			Saga: cmd.Saga, Version: cmd.Version, Verdict: cmd.Verdict, Status: cmd.Status, Attention: cmd.Attention, BlockedOn: cmd.BlockedOn,
+			Participant: cmd.Participant, Key: cmd.Key, Labels: cmd.Label, IDs: cmd.ID,
+		},
 	}
 	if cmd.Since > 0 {
 		after := time.Now().Add(-cmd.Since)

@@ -10,15 +10,19 @@ import (
 
 // sagaListCmd lists sagas.
 type sagaListCmd struct {
-	Saga      string            `completes:"definition" help:"Of this definition."`
-	Status    []client.Status   `enum:"running,compensating,suspended,completed,compensated,abandoned" help:"In one of these statuses, such as --status running,suspended."`
-	Attention string            `placeholder:"REASON" choices:"attention" help:"Needing attention for this reason, or any."`
-	BlockedOn string            `placeholder:"CAUSE" choices:"cause" help:"Waiting for this: reply, backoff, hold, attention or unpublished."`
-	Key       string            `help:"With this business key."`
-	Label     map[string]string `help:"With this label, such as --label team=blue; may be repeated." mapsep:"none"`
-	Since     time.Duration     `placeholder:"1h" help:"Started no longer ago than this."`
-	Limit     int               `short:"n" default:"25" help:"Show at most so many."`
-	Count     bool              `help:"Say how many there are."`
+	Saga        string            `completes:"definition" help:"Of this definition."`
+	Version     int               `help:"Of this version of the definition."`
+	Verdict     string            `enum:",committed,cleanly_aborted,residue" default:"" help:"Ended with this verdict: committed, cleanly_aborted or residue."`
+	Status      []client.Status   `enum:"running,compensating,suspended,completed,compensated,abandoned" help:"In one of these statuses, such as --status running,suspended."`
+	Attention   string            `placeholder:"REASON" choices:"attention" help:"Needing attention for this reason, or any."`
+	BlockedOn   string            `placeholder:"CAUSE" choices:"cause" help:"Waiting for this: reply, backoff, hold, attention or unpublished."`
+	Participant string            `placeholder:"NAME" completes:"participant" help:"Live, and waiting for this participant, for whatever cause."`
+	Key         string            `help:"With this business key."`
+	Label       map[string]string `help:"With this label, such as --label team=blue; may be repeated." mapsep:"none"`
+	Since       time.Duration     `placeholder:"1h" help:"Started no longer ago than this."`
+	Oldest      bool              `help:"Oldest first."`
+	Limit       int               `short:"n" default:"25" help:"Show at most so many."`
+	Count       bool              `help:"Say how many there are."`
 }
 
 // Help is shown under the command's usage.
@@ -26,7 +30,8 @@ func (sagaListCmd) Help() string {
 	return `Examples:
 
   skald saga list --status running,suspended
-  skald saga list --attention any --since 1h
+  skald saga list --attention any --oldest
+  skald saga list --verdict residue
   skald saga list --blocked-on reply --saga order-placement --count`
 }
 
@@ -40,8 +45,12 @@ func (cmd *sagaListCmd) Run(ctx context.Context, term *console, all *cli) error 
 		return wrongUsage("--limit %d: want 1 or more", cmd.Limit)
 	}
 	filter := client.SagaFilter{
-		Saga: cmd.Saga, Status: cmd.Status, Attention: cmd.Attention, BlockedOn: cmd.BlockedOn, Key: cmd.Key,
+		Saga: cmd.Saga, Version: cmd.Version, Verdict: cmd.Verdict, Status: cmd.Status, Attention: cmd.Attention, BlockedOn: cmd.BlockedOn,
+		Participant: cmd.Participant, Key: cmd.Key,
 		Labels: cmd.Label, Limit: min(cmd.Limit, 500), Count: cmd.Count,
+	}
+	if cmd.Oldest {
+		filter.Order = "oldest"
 	}
 	if cmd.Since > 0 {
 		filter.CreatedAfter = time.Now().Add(-cmd.Since)

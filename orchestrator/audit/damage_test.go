@@ -199,6 +199,12 @@ func damages() []damage {
 		{"Waits", "waiting", func(w *wreck, id saga.ID) {
 			w.exec(`UPDATE skald.sagas SET waits = '{reply nobody}' WHERE id = $1`, id.String())
 		}, []string{"column_differs|column waits is [reply nobody]"}},
+		{"VerdictColumn", "compensated", func(w *wreck, id saga.ID) {
+			w.exec(`UPDATE skald.sagas SET verdict = 'residue' WHERE id = $1`, id.String())
+		}, []string{"column_differs|column verdict is \"residue\""}},
+		{"VerdictColumnUnknown", "compensated", func(w *wreck, id saga.ID) { // as of a saga that ended before there was the column
+			w.exec(`UPDATE skald.sagas SET verdict = NULL WHERE id = $1`, id.String())
+		}, nil},
 		{"WaitsGone", "suspended", func(w *wreck, id saga.ID) {
 			w.exec(`UPDATE skald.sagas SET waits = '{}' WHERE id = $1`, id.String())
 		}, []string{"column_differs|column waits is []"}},
@@ -230,7 +236,7 @@ func damages() []damage {
 		}, []string{"certificate_differs|flight undone", "state_differs|certificate.effects[0].effect", "verdict_wrong|flight is undone in a completed saga"}},
 		{"Verdict", "compensated", func(w *wreck, id saga.ID) {
 			w.instance(id, func(in *saga.Instance) { in.Certificate.Verdict = saga.Residue })
-		}, []string{"certificate_differs|it says residue", "state_differs|certificate.verdict", "verdict_wrong|so it is cleanly_aborted"}},
+		}, []string{"certificate_differs|it says residue", "column_differs|column verdict is \"cleanly_aborted\", and the instance says \"residue\"", "state_differs|certificate.verdict", "verdict_wrong|so it is cleanly_aborted"}},
 		{"CertificateBothPlaces", "compensated", func(w *wreck, id saga.ID) { // the fact and the instance say the same wrong thing
 			forge := func(c *saga.Certificate) {
 				c.Effects[0].Effect = saga.EffectCertain
@@ -238,10 +244,10 @@ func damages() []damage {
 			}
 			w.instance(id, func(in *saga.Instance) { forge(in.Certificate) })
 			w.fact(id, saga.SagaCompensated, func(f *saga.Fact) { forge(f.End) })
-		}, []string{"certificate_differs|flight certain", "verdict_wrong|flight is certain, can be undone, and was not"}},
+		}, []string{"certificate_differs|flight certain", "column_differs|column verdict", "verdict_wrong|flight is certain, can be undone, and was not"}},
 		{"NoCertificate", "compensated", func(w *wreck, id saga.ID) {
 			w.instance(id, func(in *saga.Instance) { in.Certificate = nil })
-		}, []string{"certificate_differs|it is compensated, and has a certificate: false", "state_differs|certificate"}},
+		}, []string{"certificate_differs|it is compensated, and has a certificate: false", "column_differs|column verdict", "state_differs|certificate"}},
 
 		{"CommandLost", "waiting", func(w *wreck, id saga.ID) {
 			w.exec(`DELETE FROM skald.receipts WHERE batch = (SELECT batches[1] FROM skald.sagas WHERE id = $1)`, id.String())

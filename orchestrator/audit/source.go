@@ -95,6 +95,7 @@ type Saga struct {
 	Attention []string
 	Causes    []string
 	Waits     []string
+	Verdict   string // empty: none
 	Batches   []saga.BatchID
 	Instance  []byte
 	Facts     []Fact // in the order of Seq

@@ -75,7 +75,7 @@ func (s *Store) auditRowLocked(id saga.ID) (audit.Saga, error) {
 	}
 	out := audit.Saga{
 		ID: id, Shard: id.Shard(), Tenant: row.tenant, Saga: row.saga, Version: in.Version, Key: row.key, Status: row.status, Revision: row.revision,
-		CreatedAt: row.createdAt, WakeAt: row.wakeAt, Labels: row.labels, Attention: row.attention, Causes: row.causes, Waits: row.waits, Batches: row.batches,
+		CreatedAt: row.createdAt, WakeAt: row.wakeAt, Labels: row.labels, Attention: row.attention, Causes: row.causes, Waits: row.waits, Verdict: row.verdict, Batches: row.batches,
 		Instance: row.bytes,
 	}
 	for i, fact := range s.history[id] {

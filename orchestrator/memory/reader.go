@@ -28,23 +28,30 @@ func (s *Store) viewLocked(row *sagaRow) (orchestrator.View, error) {
 	return orchestrator.View{Instance: in, WakeAt: row.wakeAt, Sent: sent}, err
 }
 
-// Sagas implements orchestrator.Reader. Its counts are always exact.
+// Sagas implements orchestrator.Reader. No count takes it long.
 func (s *Store) Sagas(_ context.Context, q orchestrator.SagaQuery) (orchestrator.SagaPage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []saga.ID
 	for id, row := range s.sagas {
-		if s.matchesLocked(row, &q) {
+		if s.matchesLocked(id, row, &q) {
 			ids = append(ids, id)
 		}
 	}
-	slices.SortFunc(ids, func(a, b saga.ID) int { return stored.CompareIDs(b, a) })
+	order := func(a, b saga.ID) int { return stored.CompareIDs(b, a) }
+	if q.OldestFirst {
+		order = stored.CompareIDs
+	}
+	slices.SortFunc(ids, order)
 	page := orchestrator.SagaPage{}
 	if q.Count {
 		page.Count, page.Exact = int64(len(ids)), true
+		if q.CountMost > 0 && page.Count > q.CountMost {
+			page.Count, page.Exact = q.CountMost, false
+		}
 	}
 	for _, id := range ids {
-		if !q.Before.IsZero() && stored.CompareIDs(id, q.Before) >= 0 {
+		if !q.Past.IsZero() && order(id, q.Past) <= 0 {
 			continue
 		}
 		if len(page.Sagas) == q.Limit {
@@ -60,14 +67,17 @@ func (s *Store) Sagas(_ context.Context, q orchestrator.SagaQuery) (orchestrator
 	return page, nil
 }
 
-func (s *Store) matchesLocked(row *sagaRow, q *orchestrator.SagaQuery) bool {
+func (s *Store) matchesLocked(id saga.ID, row *sagaRow, q *orchestrator.SagaQuery) bool {
 	for k, v := range q.Labels {
 		if got, ok := row.labels[k]; !ok || got != v {
 			return false
 		}
 	}
 	return row.tenant == q.Tenant &&
+		(len(q.IDs) == 0 || slices.Contains(q.IDs, id)) &&
 		(q.Saga == "" || row.saga == q.Saga) &&
+		(q.Version == 0 || row.version == q.Version) &&
+		(q.Verdict == "" || row.verdict == string(q.Verdict)) &&
 		(q.Key == "" || row.key == q.Key) &&
 		(len(q.Statuses) == 0 || slices.Contains(q.Statuses, row.status)) &&
 		(q.Attention == "" || q.Attention == "any" && len(row.attention) > 0 || slices.Contains(row.attention, q.Attention)) &&

@@ -89,7 +89,9 @@ type sagaRow struct {
 	saga      string
 	key       string
 	labels    map[string]string
+	version   int
 	status    saga.Status
+	verdict   string // empty: it has not ended
 	attention []string
 	causes    []string
 	waits     []string

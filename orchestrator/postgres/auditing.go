@@ -91,7 +91,7 @@ func scanAuditSaga(row pgx.CollectableRow) (out audit.Saga, err error) {
 		status string
 	)
 	err = row.Scan(&shard, (*[16]byte)(&out.ID), &out.Tenant, &out.Saga, &out.Version, &out.Key, &status, &out.Revision, &out.CreatedAt, &wakeAt,
-		&labels, &out.Attention, &out.Causes, &out.Waits, &open, &out.Instance)
+		&labels, &out.Attention, &out.Causes, &out.Waits, &out.Verdict, &open, &out.Instance)
 	if err != nil {
 		return out, err
 	}

@@ -18,7 +18,7 @@ import (
 // manySagas are 60,000 over three weeks, in 30,000 minutes. What people look for is rare or old: sagas that wait were started in the first
 // week, and everything since has completed.
 const manySagas = `
-INSERT INTO skald.sagas (shard, id, tenant, saga, version, key, status, revision, created_at, wake_at, labels, attention, causes, batches, instance)
+INSERT INTO skald.sagas (shard, id, tenant, saga, version, key, status, revision, created_at, wake_at, labels, attention, causes, batches, instance, verdict)
 SELECT
 	i % 4096,
 	overlay(skald.uuid_at(at)::text PLACING lpad(to_hex(i), 12, '0') FROM 25)::uuid,
@@ -39,7 +39,8 @@ SELECT
 		ELSE '{}'
 	END::text[],
 	'{}',
-	decode(repeat('00', 600), 'hex')
+	decode(repeat('00', 600), 'hex'),
+	CASE status WHEN 'completed' THEN 'committed' WHEN 'abandoned' THEN 'residue' END
 FROM (
 	SELECT i, now() - interval '21 days' + i * interval '30 seconds' AS at,
 		CASE
@@ -82,27 +83,34 @@ func TestLists_ReadLittle(t *testing.T) {
 		found  int
 		atMost int // rows read
 	}{
-		"all":             {q: orchestrator.SagaQuery{}, found: 51, atMost: 60},
-		"deep":            {q: orchestrator.SagaQuery{Before: deep}, found: 51, atMost: 60},
-		"created after":   {q: orchestrator.SagaQuery{CreatedAfter: time.Now().Add(-week)}, found: 51, atMost: 60},
-		"created before":  {q: orchestrator.SagaQuery{CreatedBefore: time.Now().Add(-week)}, found: 51, atMost: 60},
-		"completed":       {q: orchestrator.SagaQuery{Statuses: []saga.Status{saga.Completed}}, found: 51, atMost: 60},
-		"running":         {q: orchestrator.SagaQuery{Statuses: []saga.Status{saga.Running}}, found: 51, atMost: 100},
-		"suspended":       {q: orchestrator.SagaQuery{Statuses: []saga.Status{saga.Suspended}}, found: 10, atMost: 20},
-		"abandoned":       {q: orchestrator.SagaQuery{Statuses: []saga.Status{saga.Abandoned}}, found: 6, atMost: 20},
-		"live":            {q: orchestrator.SagaQuery{Statuses: []saga.Status{saga.Running, saga.Compensating, saga.Suspended}}, found: 51, atMost: 60},
-		"rare ends":       {q: orchestrator.SagaQuery{Statuses: []saga.Status{saga.Compensated, saga.Abandoned}}, found: 6, atMost: 20},
-		"saga":            {q: orchestrator.SagaQuery{Saga: "common"}, found: 51, atMost: 60},
-		"rare saga":       {q: orchestrator.SagaQuery{Saga: "rare"}, found: 1, atMost: 5},
-		"no such saga":    {q: orchestrator.SagaQuery{Saga: "nobody"}, found: 0, atMost: 5},
-		"saga and status": {q: orchestrator.SagaQuery{Saga: "common", Statuses: []saga.Status{saga.Suspended}}, found: 10, atMost: 20},
-		"attention":       {q: orchestrator.SagaQuery{Attention: "any"}, found: 10, atMost: 20},
-		"reason":          {q: orchestrator.SagaQuery{Attention: "undo_failed"}, found: 10, atMost: 20},
-		"no such reason":  {q: orchestrator.SagaQuery{Attention: "stuck"}, found: 0, atMost: 20},
-		"held":            {q: orchestrator.SagaQuery{BlockedOn: saga.CauseHold}, found: 2, atMost: 20},
-		"in back-off":     {q: orchestrator.SagaQuery{BlockedOn: saga.CauseBackoff}, found: 0, atMost: 20},
-		"reply":           {q: orchestrator.SagaQuery{BlockedOn: saga.CauseReply}, found: 51, atMost: 200},
-		"unpublished":     {q: orchestrator.SagaQuery{BlockedOn: saga.CauseUnpublished}, found: 0, atMost: 0},
+		"all":              {q: orchestrator.SagaQuery{}, found: 51, atMost: 60},
+		"deep":             {q: orchestrator.SagaQuery{Past: deep}, found: 51, atMost: 60},
+		"oldest":           {q: orchestrator.SagaQuery{OldestFirst: true}, found: 51, atMost: 60},
+		"oldest, deep":     {q: orchestrator.SagaQuery{OldestFirst: true, Past: deep}, found: 51, atMost: 60},
+		"oldest that asks": {q: orchestrator.SagaQuery{OldestFirst: true, Attention: "any"}, found: 10, atMost: 20},
+		"oldest of a key":  {q: orchestrator.SagaQuery{OldestFirst: true, Key: "key-59000"}, found: 1, atMost: 5},
+		"created after":    {q: orchestrator.SagaQuery{CreatedAfter: time.Now().Add(-week)}, found: 51, atMost: 60},
+		"created before":   {q: orchestrator.SagaQuery{CreatedBefore: time.Now().Add(-week)}, found: 51, atMost: 60},
+		"completed":        {q: orchestrator.SagaQuery{Statuses: []saga.Status{saga.Completed}}, found: 51, atMost: 60},
+		"running":          {q: orchestrator.SagaQuery{Statuses: []saga.Status{saga.Running}}, found: 51, atMost: 100},
+		"suspended":        {q: orchestrator.SagaQuery{Statuses: []saga.Status{saga.Suspended}}, found: 10, atMost: 20},
+		"abandoned":        {q: orchestrator.SagaQuery{Statuses: []saga.Status{saga.Abandoned}}, found: 6, atMost: 20},
+		"live":             {q: orchestrator.SagaQuery{Statuses: []saga.Status{saga.Running, saga.Compensating, saga.Suspended}}, found: 51, atMost: 60},
+		"rare ends":        {q: orchestrator.SagaQuery{Statuses: []saga.Status{saga.Compensated, saga.Abandoned}}, found: 6, atMost: 20},
+		"saga":             {q: orchestrator.SagaQuery{Saga: "common"}, found: 51, atMost: 60},
+		"rare saga":        {q: orchestrator.SagaQuery{Saga: "rare"}, found: 1, atMost: 5},
+		"no such saga":     {q: orchestrator.SagaQuery{Saga: "nobody"}, found: 0, atMost: 5},
+		"saga and status":  {q: orchestrator.SagaQuery{Saga: "common", Statuses: []saga.Status{saga.Suspended}}, found: 10, atMost: 20},
+		"verdict":          {q: orchestrator.SagaQuery{Verdict: saga.Committed}, found: 51, atMost: 60},
+		"rare verdict":     {q: orchestrator.SagaQuery{Verdict: saga.Residue}, found: 6, atMost: 20},
+		"version":          {q: orchestrator.SagaQuery{Saga: "common", Version: 1}, found: 51, atMost: 60},
+		"attention":        {q: orchestrator.SagaQuery{Attention: "any"}, found: 10, atMost: 20},
+		"reason":           {q: orchestrator.SagaQuery{Attention: "undo_failed"}, found: 10, atMost: 20},
+		"no such reason":   {q: orchestrator.SagaQuery{Attention: "stuck"}, found: 0, atMost: 20},
+		"held":             {q: orchestrator.SagaQuery{BlockedOn: saga.CauseHold}, found: 2, atMost: 20},
+		"in back-off":      {q: orchestrator.SagaQuery{BlockedOn: saga.CauseBackoff}, found: 0, atMost: 20},
+		"reply":            {q: orchestrator.SagaQuery{BlockedOn: saga.CauseReply}, found: 51, atMost: 200},
+		"unpublished":      {q: orchestrator.SagaQuery{BlockedOn: saga.CauseUnpublished}, found: 0, atMost: 0},
 		// For whom a saga waits changes at each transition, so no index may know: these read the live sagas, 6,000 here, and no others.
 		"participant":          {q: orchestrator.SagaQuery{Participant: "payments"}, found: 0, atMost: 6000},
 		"held for participant": {q: orchestrator.SagaQuery{Participant: "payments", BlockedOn: saga.CauseHold}, found: 0, atMost: 20},
@@ -118,11 +126,7 @@ func TestLists_ReadLittle(t *testing.T) {
 			q.Tenant, q.Limit = "default", 50
 			args, err := filters(&q)
 			require.NoError(t, err)
-			sql := sqlSagas
-			if q.Key != "" {
-				sql = sqlSagasByKey
-			}
-			plan := execute(t, conn.Conn(), sql, args.with(upperID(&q, q.Before), q.Limit+1))
+			plan := execute(t, conn.Conn(), pageOf(&q), args.with(bounds(&q), q.Limit+1))
 			require.EqualValues(t, found, plan["Actual Rows"], pretty(plan))
 			read := 0.0
 			walk(plan, func(node map[string]any) {
@@ -176,7 +180,7 @@ func TestLists_ReadTheOutboxOnce(t *testing.T) {
 		q := orchestrator.SagaQuery{Tenant: "default", Limit: 50, BlockedOn: cause}
 		args, err := filters(&q)
 		require.NoError(t, err)
-		return args.with(upperID(&q, q.Before), q.Limit+1)
+		return args.with(bounds(&q), q.Limit+1)
 	}
 	for name, c := range map[string]struct {
 		sql   string

@@ -93,11 +93,7 @@ func (s *Store) Sagas(ctx context.Context, q orchestrator.SagaQuery) (orchestrat
 	if q.Limit < 1 {
 		return page, fmt.Errorf("%s: limit %d: want 1 or more", what, q.Limit)
 	}
-	statement := sqlSagas
-	if q.Key != "" {
-		statement = sqlSagasByKey
-	}
-	rows, err := s.cfg.API.Query(ctx, statement, args.with(upperID(&q, q.Before), q.Limit+1)...)
+	rows, err := s.cfg.API.Query(ctx, pageOf(&q), args.with(bounds(&q), q.Limit+1)...)
 	if err != nil {
 		return page, translate(what, err)
 	}
@@ -114,12 +110,25 @@ func (s *Store) Sagas(ctx context.Context, q orchestrator.SagaQuery) (orchestrat
 	return page, translate("count sagas", err)
 }
 
-// sagaFilters are the parameters of sqlWhereSagas; $3 and $11 differ between a page and its count.
+// pageOf is the statement that reads a page.
+func pageOf(q *orchestrator.SagaQuery) string {
+	switch {
+	case q.OldestFirst && q.Key != "":
+		return sqlOldestSagasByKey
+	case q.OldestFirst:
+		return sqlOldestSagas
+	case q.Key != "":
+		return sqlSagasByKey
+	}
+	return sqlSagas
+}
+
+// sagaFilters are the parameters of sqlWhereSagas; $2, $3 and $11 differ between a page and its count.
 type sagaFilters []any
 
-func (f sagaFilters) with(upper pgtype.UUID, limit int) []any {
+func (f sagaFilters) with(between idRange, limit int) []any {
 	args := slices.Clone(f)
-	args[2], args[10] = upper, limit
+	args[1], args[2], args[10] = uuid(between.lower), uuid(between.upper), limit
 	return args
 }
 
@@ -138,8 +147,9 @@ func filters(q *orchestrator.SagaQuery) (sagaFilters, error) {
 		labels = &s
 	}
 	f := sagaFilters{
-		q.Tenant, lowerID(q), nil, q.Saga, statuses, string(q.BlockedOn), q.Attention, labels,
+		q.Tenant, nil, nil, q.Saga, statuses, string(q.BlockedOn), q.Attention, labels,
 		timestampOrNull(q.CreatedAfter), timestampOrNull(q.CreatedBefore), nil, q.Participant,
+		string(q.Verdict), q.Version, idsOrNull(q.IDs),
 	}
 	if q.Key != "" {
 		f = append(f, q.Key)
@@ -150,24 +160,55 @@ func filters(q *orchestrator.SagaQuery) (sagaFilters, error) {
 // clockAllowance is how far the clock of the replica that made an id may be from the database's.
 const clockAllowance = 24 * time.Hour
 
-func lowerID(q *orchestrator.SagaQuery) pgtype.UUID {
-	var id saga.ID
+// idRange are the ids from lower on and below upper.
+type idRange struct{ lower, upper saga.ID }
+
+// created is where the ids of sagas lie that were created when the query says so.
+func created(q *orchestrator.SagaQuery) idRange {
+	r := idRange{upper: saga.ID(slices.Repeat([]byte{0xff}, 16))}
 	if at := q.CreatedAfter.Add(-clockAllowance); !q.CreatedAfter.IsZero() && at.UnixMilli() > 0 {
-		id = saga.NewID(at, 0, 0)
+		r.lower = saga.NewID(at, 0, 0)
 	}
-	return uuid(id)
+	if at := q.CreatedBefore.Add(clockAllowance); !q.CreatedBefore.IsZero() && at.UnixMilli() > 0 {
+		r.upper = saga.NewID(at, 0, 0)
+	}
+	return r
 }
 
-// upperID is exclusive.
-func upperID(q *orchestrator.SagaQuery, before saga.ID) pgtype.UUID {
-	upper := uuid([16]byte(slices.Repeat([]byte{0xff}, 16)))
-	if at := q.CreatedBefore.Add(clockAllowance); !q.CreatedBefore.IsZero() && at.UnixMilli() > 0 {
-		upper = uuid(saga.NewID(at, 0, 0))
+// bounds is where the ids of the query's page lie.
+func bounds(q *orchestrator.SagaQuery) idRange {
+	r := created(q)
+	switch {
+	case q.Past.IsZero():
+	case q.OldestFirst:
+		if next := after(q.Past); less(r.lower, next) {
+			r.lower = next
+		}
+	case less(q.Past, r.upper):
+		r.upper = q.Past
 	}
-	if !before.IsZero() && less(before, upper.Bytes) {
-		upper = uuid(before)
+	return r
+}
+
+// after is the next id that there could be.
+func after(id saga.ID) saga.ID {
+	for i := len(id) - 1; i >= 0; i-- {
+		if id[i]++; id[i] != 0 {
+			break
+		}
 	}
-	return upper
+	return id
+}
+
+func idsOrNull(ids []saga.ID) uuids {
+	if len(ids) == 0 {
+		return nil
+	}
+	out := make(uuids, len(ids))
+	for i, id := range ids {
+		out[i] = uuid(id)
+	}
+	return out
 }
 
 // countAtLeast is how far is counted where counting them all takes too long.
@@ -189,9 +230,16 @@ func (s *Store) count(ctx context.Context, q *orchestrator.SagaQuery, args sagaF
 					return err
 				}
 			}
-			return tx.QueryRow(ctx, statement, args.with(upperID(q, saga.ID{}), limit)...).Scan(&n)
+			return tx.QueryRow(ctx, statement, args.with(created(q), limit)...).Scan(&n)
 		})
 		return n, err
+	}
+	if q.CountMost > 0 {
+		n, err := count(int(q.CountMost)+1, s.cfg.CountTimeout)
+		if tookTooLong(err) {
+			return int64(seen), false, nil
+		}
+		return min(n, q.CountMost), n <= q.CountMost, err
 	}
 	if live {
 		n, err := count(1<<31-1, 0)

@@ -45,7 +45,7 @@ WHERE i.inhparent = 'skald.sagas'::regclass AND NOT i.inhdetachpending`
 
 	sqlAuditSagas = `
 SELECT s.shard, s.id, s.tenant, s.saga, s.version, s.key, s.status, s.revision, s.created_at, s.wake_at, s.labels::text,
-	s.attention, s.causes, s.waits, s.batches, s.instance
+	s.attention, s.causes, s.waits, coalesce(s.verdict, ''), s.batches, s.instance
 FROM skald.sagas AS s
 WHERE s.tenant = $1
 	AND s.id > $2
@@ -57,7 +57,7 @@ LIMIT $6`
 
 	sqlAuditSaga = `
 SELECT s.shard, s.id, s.tenant, s.saga, s.version, s.key, s.status, s.revision, s.created_at, s.wake_at, s.labels::text,
-	s.attention, s.causes, s.waits, s.batches, s.instance
+	s.attention, s.causes, s.waits, coalesce(s.verdict, ''), s.batches, s.instance
 FROM skald.sagas AS s
 WHERE s.tenant = $1 AND s.id = $2`
 

@@ -6,14 +6,16 @@ const (
 	sqlInsertSagas = `
 INSERT INTO skald.sagas (
 	shard, id, tenant, saga, version, key, status, revision, created_at, wake_at, labels, attention, causes, batches, instance,
-	waits)
+	waits, verdict)
 SELECT shard, id, tenant, saga, version, key, status, revision, created_at, wake_at, labels::jsonb,
 	string_to_array(attention, ','), string_to_array(causes, ','), ($16::uuid[])[first:last], instance,
-	string_to_array(waits, ',')
+	string_to_array(waits, ','), verdict
 FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::text[], $8::bigint[],
 	$9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::integer[], $15::integer[], $17::bytea[],
-	$18::text[])
-	AS u (shard, id, tenant, saga, version, key, status, revision, created_at, wake_at, labels, attention, causes, first, last, instance, waits)`
+	$18::text[], $19::text[])
+	AS u (
+		shard, id, tenant, saga, version, key, status, revision, created_at, wake_at, labels, attention, causes, first, last, instance, waits,
+		verdict)`
 
 	sqlUpdateSagas = `
 WITH changed AS (
@@ -25,12 +27,13 @@ WITH changed AS (
 		attention = string_to_array(u.attention, ','),
 		causes = string_to_array(u.causes, ','),
 		waits = string_to_array(u.waits, ','),
+		verdict = u.verdict,
 		batches = ($11::uuid[])[u.first:u.last],
 		instance = u.instance
 	FROM (
 		SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::text[], $4::integer[], $5::text[], $6::bigint[], $7::timestamptz[],
-			$8::text[], $9::text[], $10::integer[], $12::integer[], $13::bytea[], $17::text[]) LIMIT $16
-	) AS u (shard, id, tenant, version, status, revision, wake_at, attention, causes, first, last, instance, waits)
+			$8::text[], $9::text[], $10::integer[], $12::integer[], $13::bytea[], $17::text[], $18::text[]) LIMIT $16
+	) AS u (shard, id, tenant, version, status, revision, wake_at, attention, causes, first, last, instance, waits, verdict)
 	WHERE s.shard = u.shard
 		AND s.id = u.id
 		AND s.id BETWEEN $14 AND $15

@@ -44,12 +44,18 @@ WHERE s.tenant = $1
 	AND ($7 IN ('', 'any') OR $7 = ANY (s.attention))
 	AND ($8::text IS NULL OR s.labels @> $8::jsonb)
 	AND ($9::timestamptz IS NULL OR s.created_at > $9)
-	AND ($10::timestamptz IS NULL OR s.created_at < $10)`
+	AND ($10::timestamptz IS NULL OR s.created_at < $10)
+	AND ($13 = '' OR s.verdict = $13)
+	AND ($14 = 0 OR s.version = $14)
+	AND ($15::uuid[] IS NULL OR s.id = ANY ($15))`
 
-	sqlAndKey = ` AND s.key = $13 AND s.key <> ''`
+	sqlAndKey = ` AND s.key = $16 AND s.key <> ''`
 
 	sqlSagas      = `SELECT s.wake_at, s.instance` + sqlWhereSagas + ` ORDER BY s.id DESC LIMIT $11`
 	sqlSagasByKey = `SELECT s.wake_at, s.instance` + sqlWhereSagas + sqlAndKey + ` ORDER BY s.id DESC LIMIT $11`
+
+	sqlOldestSagas      = `SELECT s.wake_at, s.instance` + sqlWhereSagas + ` ORDER BY s.id LIMIT $11`
+	sqlOldestSagasByKey = `SELECT s.wake_at, s.instance` + sqlWhereSagas + sqlAndKey + ` ORDER BY s.id LIMIT $11`
 
 	sqlCountSagas      = `SELECT count(*) FROM (SELECT` + sqlWhereSagas + ` LIMIT $11) AS n`
 	sqlCountSagasByKey = `SELECT count(*) FROM (SELECT` + sqlWhereSagas + sqlAndKey + ` LIMIT $11) AS n`

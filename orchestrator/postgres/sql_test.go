@@ -146,6 +146,8 @@ func statements() map[string]string {
 		"sqlBatches":              sqlBatches,
 		"sqlSagas":                sqlSagas,
 		"sqlSagasByKey":           sqlSagasByKey,
+		"sqlOldestSagas":          sqlOldestSagas,
+		"sqlOldestSagasByKey":     sqlOldestSagasByKey,
 		"sqlCountSagas":           sqlCountSagas,
 		"sqlCountSagasByKey":      sqlCountSagasByKey,
 		"sqlCountLive":            sqlCountLive,

@@ -55,6 +55,7 @@ type sagaArrays struct {
 	attention []string
 	causes    []string
 	waits     []string
+	verdicts  []*string
 	// Arrays of arrays do not exist: row i has batches[first[i]:last[i]], counted from 1.
 	first, last []int32
 	batches     uuids
@@ -125,6 +126,11 @@ func (a *sagaArrays) add(w *orchestrator.Write) error {
 	a.attention = append(a.attention, strings.Join(stored.Attention(in), ","))
 	a.causes = append(a.causes, strings.Join(stored.Causes(w.Blocked), ","))
 	a.waits = append(a.waits, strings.Join(stored.Waits(in, w.Blocked), ","))
+	var verdict *string
+	if v := stored.Verdict(in); v != "" {
+		verdict = &v
+	}
+	a.verdicts = append(a.verdicts, verdict)
 	a.first = append(a.first, int32(len(a.batches))+1)
 	for _, id := range stored.OpenBatches(in) {
 		a.batches = append(a.batches, uuid(id))
@@ -152,11 +158,11 @@ func (h *historyArrays) add(w *orchestrator.Write) error {
 func (w *writes) queue(b *pgx.Batch) {
 	if a := &w.inserts; len(a.instances) > 0 {
 		b.Queue(sqlInsertSagas, a.keys.shards, a.keys.ids, a.tenants, a.sagas, a.versions, a.key, a.statuses, a.revisions,
-			a.createdAt, a.wakeAt, a.labels, a.attention, a.causes, a.first, a.last, a.batches, a.instances, a.waits)
+			a.createdAt, a.wakeAt, a.labels, a.attention, a.causes, a.first, a.last, a.batches, a.instances, a.waits, a.verdicts)
 	}
 	if a := &w.updates; len(a.instances) > 0 {
 		b.Queue(sqlUpdateSagas, a.keys.shards, a.keys.ids, a.tenants, a.versions, a.statuses, a.revisions, a.wakeAt,
-			a.attention, a.causes, a.first, a.batches, a.last, a.instances, a.keys.lowest, a.keys.upper, int64(len(a.instances)), a.waits)
+			a.attention, a.causes, a.first, a.batches, a.last, a.instances, a.keys.lowest, a.keys.upper, int64(len(a.instances)), a.waits, a.verdicts)
 	}
 	if h := &w.history; len(h.facts) > 0 {
 		b.Queue(sqlInsertHistory, h.shards, h.ids, h.seqs, uuid(h.batch), h.facts)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -61,6 +62,10 @@ func sagasFilters(s *suite) {
 		"saga that isn't":       {orchestrator.SagaQuery{Saga: "orde"}, nil},
 		"status":                {orchestrator.SagaQuery{Statuses: []saga.Status{saga.Running}}, []int{1, 0}},
 		"statuses":              {orchestrator.SagaQuery{Statuses: []saga.Status{saga.Completed, saga.Suspended}}, []int{3, 2}},
+		"version":               {orchestrator.SagaQuery{Version: 1}, []int{3, 2, 1, 0}},
+		"version, other":        {orchestrator.SagaQuery{Version: 2}, nil},
+		"verdict":               {orchestrator.SagaQuery{Verdict: saga.Committed}, []int{3}},
+		"verdict, other":        {orchestrator.SagaQuery{Verdict: saga.Residue}, nil},
 		"attention, any":        {orchestrator.SagaQuery{Attention: "any"}, []int{2}},
 		"attention, a reason":   {orchestrator.SagaQuery{Attention: "deadline"}, []int{2}},
 		"attention, other":      {orchestrator.SagaQuery{Attention: "slow"}, nil},
@@ -79,6 +84,8 @@ func sagasFilters(s *suite) {
 		"created before":        {orchestrator.SagaQuery{CreatedBefore: start.Add(time.Minute)}, []int{0}},
 		"created between":       {orchestrator.SagaQuery{CreatedAfter: start, CreatedBefore: start.Add(3 * time.Minute)}, []int{2, 1}},
 		"all filters at once":   {orchestrator.SagaQuery{Saga: "order", Statuses: []saga.Status{saga.Running}, Key: "A-1", BlockedOn: saga.CauseUnpublished, CreatedBefore: start.Add(time.Second)}, []int{0}},
+		"ids":                   {orchestrator.SagaQuery{IDs: []saga.ID{sagas[3].ID, sagas[1].ID, s.id(1)}}, []int{3, 1}},
+		"ids and status":        {orchestrator.SagaQuery{IDs: []saga.ID{sagas[3].ID, sagas[1].ID}, Statuses: []saga.Status{saga.Running}}, []int{1}},
 		"filters that disagree": {orchestrator.SagaQuery{Saga: "refund", Key: "A-1"}, nil},
 	}
 	for name, c := range cases {
@@ -96,14 +103,35 @@ func sagasFilters(s *suite) {
 }
 
 func sagasPages(s *suite) {
-	var want []saga.ID
+	var oldest []saga.ID
 	for range 5 {
-		in := s.instance()
+		in := s.instance(func(in *saga.Instance) { in.Key = "A-1" })
 		s.store(in)
-		want = append([]saga.ID{in.ID}, want...)
+		oldest = append(oldest, in.ID)
 	}
-	var got []saga.ID
-	q := orchestrator.SagaQuery{Limit: 2, Count: true}
+	newest := slices.Clone(oldest)
+	slices.Reverse(newest)
+	for _, q := range []orchestrator.SagaQuery{{}, {Key: "A-1"}} {
+		q.Limit, q.Count = 2, true
+		require.Equal(s, newest, s.allPages(q))
+		for most, want := range map[int64]int64{4: 4, 5: 5, 6: 5} {
+			capped := q
+			capped.CountMost = most
+			page := s.list(capped)
+			require.Equal(s, want, page.Count)
+			require.Equal(s, most >= 5, page.Exact, "counted to %d of 5", most)
+		}
+		q.OldestFirst = true
+		require.Equal(s, oldest, s.allPages(q))
+	}
+	page := s.list(orchestrator.SagaQuery{Limit: 5})
+	require.True(s, page.Next.IsZero(), "a full page may be the last")
+	require.Zero(s, page.Count, "not asked for")
+}
+
+// allPages are the ids on all pages of a list of five.
+func (s *suite) allPages(q orchestrator.SagaQuery) (got []saga.ID) {
+	s.Helper()
 	for range 10 {
 		page := s.list(q)
 		require.Equal(s, int64(5), page.Count, "the count is of all pages")
@@ -111,12 +139,9 @@ func sagasPages(s *suite) {
 		if page.Next.IsZero() {
 			break
 		}
-		q.Before = page.Next
+		q.Past = page.Next
 	}
-	require.Equal(s, want, got)
-	page := s.list(orchestrator.SagaQuery{Limit: 5})
-	require.True(s, page.Next.IsZero(), "a full page may be the last")
-	require.Zero(s, page.Count, "not asked for")
+	return got
 }
 
 // A command is published without its saga's row being written; the filter must follow all the same.

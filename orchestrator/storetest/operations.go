@@ -16,8 +16,8 @@ func (s *suite) operation(key string) orchestrator.Operation {
 	return orchestrator.Operation{Tenant: tenant, Actor: "ann", IdempotencyKey: key, Request: orchestrator.OperationRequest{
 		Action: saga.ActionRetry, Step: "charge", Payload: json.RawMessage(`{"n":1.10}`), Reason: "the card gateway is back", Rate: 20,
 		Filter: orchestrator.OperationFilter{
-			Saga: "order", Statuses: []saga.Status{saga.Suspended}, Attention: "any", Labels: map[string]string{"shop": "b"},
-			CreatedAfter: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC),
+			Saga: "order", Version: 2, Statuses: []saga.Status{saga.Suspended}, Verdict: saga.Residue, Attention: "any", Participant: "bank",
+			Labels: map[string]string{"shop": "b"}, CreatedAfter: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), IDs: []saga.ID{{1}, {2}},
 		},
 	}}
 }

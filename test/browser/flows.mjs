@@ -85,9 +85,11 @@ export async function flows() {
     await page.locator('[name=action]').selectOption('pause');
     await page.locator('[name=reason]').fill('look at it first');
     await page.getByRole('button', { name: 'Rehearse' }).click();
-    await page.getByText('It would be done to 1 of 1').waitFor();
+    await page.getByText('1 saga matches: one picked saga').waitFor();
     await page.getByRole('button', { name: 'Do it' }).click();
-    await page.getByText('Done to 1 of 1').waitFor();
+    await page.waitForURL(/\/operations\/\d+/);
+    await page.locator('.head .chip', { hasText: 'completed' }).waitFor();
+    await page.locator('section', { hasText: 'Progress' }).getByText('1 done').waitFor();
     await page.goto('/sagas?key=A-1005');
     await page.locator('tr[data-row]', { hasText: 'A-1005' }).getByText('paused').or(page.locator('tr[data-row]', { hasText: 'keeps failing' })).first().waitFor();
   });
@@ -107,6 +109,38 @@ export async function flows() {
     await page.getByRole('button', { name: 'Rehearse a discard' }).click();
     await page.getByRole('button', { name: 'Discard it' }).click();
     await page.getByText('It was discarded.').waitFor();
+  });
+
+  await check('discard all records of a cause, rehearsed first', {}, async (page) => {
+    await page.goto('/quarantine');
+    const records = page.locator('section', { has: page.getByRole('heading', { name: 'Records', exact: true }) }).locator('tr[data-row]');
+    const all = await records.count();
+    const cause = page.locator('tr', { has: page.getByRole('link', { name: /^Act on all of/ }) }).first();
+    const n = Number(await cause.locator('td.n').first().innerText());
+    assert(n > 0 && n < all, `${n} of ${all} for one cause`);
+    await cause.getByRole('link', { name: /^Act on all of/ }).click();
+    await page.locator('[name=action]').selectOption('discard');
+    await page.locator('[name=why]').fill('nobody can read them');
+    await page.getByRole('button', { name: 'Rehearse' }).click();
+    await page.getByText(`Rehearsal: discard ${n} record`).waitFor();
+    await page.getByRole('button', { name: 'Discard them' }).click();
+    await page.getByText(`discard: ${n} record`).waitFor();
+    await page.goto('/quarantine');
+    assert(await records.count() === all - n, 'those of the other cause must wait still');
+  });
+
+  await check('filter by how sagas ended, and turn the order round', {}, async (page) => {
+    await page.goto('/sagas');
+    await page.locator('#f-verdict').selectOption('residue');
+    await page.waitForURL(/verdict=residue/);
+    await page.locator('tr[data-row]', { hasText: 'V-1' }).or(page.locator(`#s-${scene.stuck}`)).first().waitFor();
+    assert(await page.locator('tr[data-row]').count() === 1, 'one saga has left something behind');
+    await page.goto('/sagas?label=shop:berlin');
+    const keys = () => page.locator('tr[data-row] a.strong').allInnerTexts();
+    const newest = await keys();
+    await page.getByRole('columnheader', { name: 'Started' }).getByRole('link').click();
+    await page.waitForURL(/order=oldest/);
+    assert((await keys()).join() === newest.reverse().join(), 'the oldest must come first');
   });
 
   await check('hold a participant, and end it', {}, async (page) => {

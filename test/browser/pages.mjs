@@ -19,7 +19,7 @@ async function all(request) {
     'saga-stuck': `/sagas/${scene.stuck}`, rehearsal: `/sagas/${await key('A-1005')}/act/abandon`,
     definitions: '/definitions', definition: '/definitions/order-placement/1', 'definition-parallel': '/definitions/order-parallel/1',
     start: '/definitions/order-placement/1/start', diff: '/definitions/order-placement/diff', participants: '/participants',
-    quarantine: `/quarantine?state=${record.state}`, record: `/quarantine/${record.id}`, operations: '/operations', 'operation-new': '/operations/new?attention=any',
+    quarantine: `/quarantine?state=${record.state}`, record: `/quarantine/${record.id}`, 'quarantine-many': '/quarantine/many', operations: '/operations', 'operation-new': '/operations/new?attention=any',
     holds: '/holds', audit: '/audit', 'not-found': '/sagas/01a1ffb8-ad2a-7245-b235-24d015600289',
   };
   if (operation) paths.operation = `/operations/${operation.id}`; // the flows make one

@@ -42,6 +42,8 @@ func commandLine(t *testing.T, b *bench) {
 	require.Equal(t, client.Completed, sg.Status)
 	require.Equal(t, map[string]string{"team": "blue"}, sg.Labels)
 	require.Contains(t, skald(0, "saga", "list", "--label", "team=blue", "--count"), sg.ID)
+	require.Contains(t, skald(0, "saga", "list", "--verdict", "committed", "--version", "1", "--oldest"), sg.ID)
+	require.NotContains(t, skald(0, "saga", "list", "--verdict", "residue"), sg.ID)
 	history := skald(0, "saga", "history", sg.ID)
 	require.Contains(t, history, "asks payments: ChargePayment.v1")
 	require.Contains(t, history, ".payments.commands/", "the history says where in Kafka the command stands")

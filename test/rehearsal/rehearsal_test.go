@@ -165,7 +165,7 @@ func (r *replica) stir(t *testing.T, rng *rand.Rand) {
 				r.bus.replies <- answer(in, open[rng.IntN(len(open))], r.stepName(t, in), rng)
 			}
 		}
-		if q.Before = page.Next; page.Next.IsZero() {
+		if q.Past = page.Next; page.Next.IsZero() {
 			break
 		}
 	}

@@ -129,3 +129,11 @@ func QuarantineSize(q *orchestrator.Quarantined) int64 {
 	}
 	return n
 }
+
+// Verdict is the verdict of a saga that has ended; empty: it has not.
+func Verdict(in *saga.Instance) string {
+	if in.Certificate == nil {
+		return ""
+	}
+	return string(in.Certificate.Verdict)
+}

@@ -49,7 +49,7 @@ func DecodeAcks(b []byte) (map[int]orchestrator.Acked, error) {
 			format = acksCommitFormat
 		}
 		r := newReader("acknowledgements", b, format)
-		n, first, committed := r.count(), int64(0), time.Time{}
+		n, first, committed := r.count(4), int64(0), time.Time{}
 		if n > 0 {
 			first = r.varint()
 			if format == acksCommitFormat {

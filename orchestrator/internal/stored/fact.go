@@ -30,7 +30,7 @@ func EncodeFacts(facts []saga.Fact) ([]byte, error) {
 // SplitFacts is the bytes of each fact: one that is damaged does not hide those beside it.
 func SplitFacts(b []byte) ([][]byte, error) {
 	r := newReader("facts", b, factsFormat)
-	facts := make([][]byte, r.count())
+	facts := make([][]byte, r.count(1))
 	for i := range facts {
 		facts[i] = r.bytes()
 	}

@@ -49,10 +49,10 @@ func (r *reader) varint() int64 {
 	return v
 }
 
-// count is a number of things that take at least a byte each: more than what is left is a lie.
-func (r *reader) count() int {
+// count is a number of things that take at least so many bytes each: more than what is left is a lie, and must not cost memory.
+func (r *reader) count(least int) int {
 	n := r.uvarint()
-	if n > uint64(len(r.b)) {
+	if n > uint64(len(r.b)/least) {
 		r.cut()
 		return 0
 	}

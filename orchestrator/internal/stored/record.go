@@ -22,6 +22,9 @@ const (
 	recordsFormat = 2
 )
 
+// leastRecord is what a record takes of which every part is empty: nine numbers of a byte, and the saga's id.
+const leastRecord = 9 + 16
+
 // maxRecords bounds what a block may unpack to; a batch is about 4 MiB at most, by Config.BatchBytes.
 const maxRecords = 1 << 30
 
@@ -94,7 +97,7 @@ func DecodeRecords(b []byte) ([]orchestrator.Record, error) {
 		}
 	}
 	r := newReader("outbox records", b, recordsPlain)
-	records := make([]orchestrator.Record, r.count())
+	records := make([]orchestrator.Record, r.count(leastRecord))
 	for i := range records {
 		rec := &records[i]
 		kind := r.uvarint()
@@ -142,7 +145,7 @@ func appendHeaders(b []byte, headers []orchestrator.Header) []byte {
 
 // headers answers nil for none.
 func (r *reader) headers() []orchestrator.Header {
-	n := r.count()
+	n := r.count(2) // name and value, both empty
 	if n == 0 {
 		return nil
 	}

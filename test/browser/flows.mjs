@@ -45,7 +45,8 @@ export async function flows() {
     const first = page.locator('input[data-select]').first();
     await first.check();
     const id = await first.getAttribute('value');
-    await page.request.post('/v1/sagas', { data: { saga: 'order-placement', input: { order_id: 'F-4', customer_id: 'c', amount_cents: 1, payment_token: 'tok_ok', items: [{ sku: 'sku-1', quantity: 1 }] } } });
+    const started = await page.request.post('/v1/sagas', { data: { saga: 'order-placement', input: { order_id: 'F-4', customer_id: 'c', amount_cents: 1, payment_token: 'tok_ok', items: [{ sku: 'sku-1', quantity: 1 }] } } });
+    assert(started.status() === 202, `the start was answered ${started.status()}: ${await started.text()}`);
     await page.getByRole('link', { name: 'F-4', exact: true }).waitFor();
     await stayed(page);
     assert(await page.locator(`input[data-select][value="${id}"]`).isChecked(), 'the row that was selected must stay selected');

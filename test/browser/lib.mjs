@@ -47,7 +47,7 @@ export async function checkIn({ page, complaints }, name, run) {
     await run(page);
     assert(complaints.length === 0, `the page complains: ${complaints.slice(0, 3).join(' | ')}`);
   } catch (e) {
-    error = `${e.message}\nat ${page.url()}`;
+    error = `${e.message}\nat ${page.url()}${complaints.length ? `\nthe page complains: ${complaints.slice(0, 3).join(' | ')}` : ''}`;
   }
   console.error(`${name}: ${Date.now() - began} ms`);
   console.log(JSON.stringify({ name, ok: error === '', error: error.replace(/\u001b\[\d+m/g, '') }));

@@ -153,3 +153,40 @@ func TestPages_HaveTheirOwnPolicy(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, string(body), " style=")
 }
+
+// Records of a cause are rehearsed, then acted on once; the form says what is wrong, what stays, and that there are more.
+func TestQuarantineMany(t *testing.T) {
+	t.Parallel()
+	b := setup(t, authenticated)
+	status, html := b.page(t, "/quarantine/many?fingerprint=f1", bearer(RoleSupervisor))
+	require.Equal(t, http.StatusOK, status)
+	require.True(t, strings.Contains(html, `name="fingerprint" value="f1"`))
+
+	values := url.Values{"fingerprint": {"f1"}, "cause": {"bad_token"}, "action": {"redrive"}, "why": {"mended"}, "once": {"form-8"}}
+	status, html = b.form(t, "/quarantine/many", bearer(RoleSupervisor), values)
+	require.Equal(t, http.StatusOK, status)
+	require.True(t, strings.Contains(html, "Rehearsal: redrive 2 records"))
+	require.True(t, strings.Contains(html, "token_unproven: who vouches?"), "why one would not be done")
+	require.True(t, strings.Contains(html, "There are more of them"))
+	req := b.engine.handledMany[0]
+	require.True(t, req.DryRun)
+	require.Equal(t, orchestrator.QuarantineQuery{Tenant: "default", Fingerprint: "f1", Reason: "bad_token"}, req.Filter)
+
+	values.Set("confirm", "true")
+	status, html = b.form(t, "/quarantine/many", bearer(RoleSupervisor), values)
+	require.Equal(t, http.StatusOK, status)
+	require.True(t, strings.Contains(html, "Go on with the next"))
+	require.False(t, b.engine.handledMany[1].DryRun)
+	require.Equal(t, "form-8", b.engine.handledMany[1].IdempotencyKey)
+	require.Equal(t, "mended", b.engine.handledMany[1].Reason)
+
+	values.Del("why")
+	status, html = b.form(t, "/quarantine/many", bearer(RoleSupervisor), values)
+	require.Equal(t, http.StatusUnprocessableEntity, status)
+	require.True(t, strings.Contains(html, "Nothing was done"))
+	for _, role := range []Role{RoleViewer, RoleOperator} {
+		status, _ = b.form(t, "/quarantine/many", bearer(role), values)
+		require.Equal(t, http.StatusForbidden, status, "%s may not act on many", role)
+	}
+	require.Len(t, b.engine.handledMany, 2)
+}

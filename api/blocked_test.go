@@ -54,7 +54,7 @@ func TestSaga_NamesItsQuarantinedRecords(t *testing.T) {
 	got := answerIn[client.Saga](t, b.do(t, exchange{method: "GET", path: path}), http.StatusOK)
 	require.Len(t, got.Quarantined, 1)
 	require.Equal(t, reader.quarantine[0].Reason, got.Quarantined[0].Reason)
-	require.Equal(t, []orchestrator.QuarantineQuery{{Tenant: in.Tenant, Saga: in.ID, State: orchestrator.QuarantineWaiting, Limit: 5, Bare: true}}, reader.quarantineQueries)
+	require.Equal(t, []orchestrator.QuarantineQuery{{Tenant: in.Tenant, Saga: in.ID, State: orchestrator.QuarantineWaiting, Limit: 5}}, reader.quarantineQueries)
 
 	reader.quarantineQueries = nil
 	b.do(t, exchange{method: "GET", path: "/v1/sagas"})

@@ -104,7 +104,7 @@ const quarantinedMost = 5
 // quarantinedOf names the newest records that came for a saga, could not be applied, and wait for a person.
 func (a *API) quarantinedOf(ctx context.Context, in *saga.Instance) ([]client.QuarantinedRecord, error) {
 	entries, err := a.cfg.Engine.Reader().Quarantine(ctx, orchestrator.QuarantineQuery{
-		Tenant: in.Tenant, Saga: in.ID, State: orchestrator.QuarantineWaiting, Limit: quarantinedMost, Bare: true,
+		Tenant: in.Tenant, Saga: in.ID, State: orchestrator.QuarantineWaiting, Limit: quarantinedMost,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("quarantined records of saga %s: %w", in.ID, err)

@@ -26,6 +26,7 @@ type Config struct {
 	Groups      Groups       // nil: nobody knows how far participants are, and every attempt times out as it is
 	Logger      *slog.Logger // nil: slog.Default
 	Observer    Observer     // nil: nobody looks
+	Tracer      Tracer       // nil: nothing is traced, and nothing is spent on it
 
 	BatchEvents   int           // of one transaction; 0: 512
 	BatchBytes    int           // of one transaction's outbox row, about; 0: 4 MiB
@@ -86,6 +87,8 @@ type StartRequest struct {
 	By             string // who asks
 	RequestID      string
 	IdempotencyKey string // empty: none
+	// TraceParent is of whoever asks, in the words of W3C: the saga's trace gets a link to it. Empty: none. It is stored nowhere.
+	TraceParent string `json:"-"` // so a replay may come from another trace (S2)
 }
 
 // Reuse says when a business key of an ended saga may start a new one.

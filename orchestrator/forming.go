@@ -68,6 +68,8 @@ type forming struct {
 	handled  map[int64]QuarantineHandling // of locked records, as earlier items of the batch left them
 	counting bool                         // somebody wants seen
 	seen     []sighting                   // of participants; once committed
+	tracer   Tracer                       // nil: nobody traces
+	spans    []Span                       // once committed
 	ignored  int
 	rejected int
 }
@@ -96,6 +98,7 @@ func (f *forming) decide(w *working, ev saga.Event) (d saga.Decision, err error)
 		if f.counting {
 			f.seen = sightings(f.seen, w.def, &w.in, &d.Next, ev.Body, d.Outcome)
 		}
+		f.trace(w, &w.in, &d.Next, ev.Body)
 		f.take(w, d)
 		if act, ok := ev.Body.(saga.Acted); ok && act.To != nil && act.To.Definition.Version == d.Next.Version {
 			w.def = act.To.Definition // later events of the batch are judged by it

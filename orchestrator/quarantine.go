@@ -11,7 +11,7 @@ import (
 // QuarantineReader looks into the quarantine. Records whose tenant is not known are shown to tenant `default`; those of another
 // tenant are ErrNotFound (S23). It is safe for concurrent use.
 type QuarantineReader interface {
-	// Quarantine lists records, newest first, or oldest first.
+	// Quarantine lists records without keys, headers and values, newest first, or oldest first.
 	Quarantine(ctx context.Context, q QuarantineQuery) ([]QuarantineEntry, error)
 	// QuarantineRecord reads one record, with its bytes; ErrNotFound.
 	QuarantineRecord(ctx context.Context, tenant string, id int64) (QuarantineEntry, error)
@@ -30,7 +30,6 @@ type QuarantineQuery struct {
 	Before      int64 // exclusive; 0: from the newest
 	Limit       int
 	OldestFirst bool
-	Bare        bool // leaves keys, headers and values out
 }
 
 // QuarantineEntry is one quarantined record as stored.

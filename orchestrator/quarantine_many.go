@@ -73,7 +73,7 @@ func (e *Engine) HandleManyQuarantined(ctx context.Context, req QuarantineManyRe
 // choose finds the records, and keeps them under the Idempotency-Key.
 func (e *Engine) choose(ctx context.Context, req *QuarantineManyRequest) (*chosen, error) {
 	q := req.Filter
-	q.State, q.OldestFirst, q.Bare, q.Before, q.Limit = QuarantineWaiting, true, true, 0, req.Limit+1
+	q.State, q.OldestFirst, q.Before, q.Limit = QuarantineWaiting, true, 0, req.Limit+1
 	entries, err := e.cfg.Reader.Quarantine(ctx, q)
 	if err != nil {
 		return nil, err

@@ -74,7 +74,7 @@ func TestPostgres_ManyQuarantinedRecords(t *testing.T) {
 		b.broker.send(came(narrow, answerTo(older, s.ID), n))
 	}
 	b.broker.send(came(narrow, answerTo(older, ids[0], token("k1.forged")), sagas), came(narrow, answerTo(older, ids[0], func(r *wire.Reply) { r.Outcome = "" }), sagas+1))
-	all := orchestrator.QuarantineQuery{Tenant: tenant, Limit: 500, Bare: true}
+	all := orchestrator.QuarantineQuery{Tenant: tenant, Limit: 500}
 	await(t, "all are in quarantine", func() bool {
 		list, err := b.store.Quarantine(ctx, all)
 		return err == nil && len(list) == sagas+2

@@ -32,6 +32,7 @@ func (c *committer) applyStart(ctx context.Context, tx Tx, f *forming, it *item,
 		}
 		return nil
 	}
+	f.traceStart(&d.Next, req.TraceParent)
 	c.reply(f, it, answer{Started: &Started{
 		ID: it.id, Saga: req.Saga, Version: it.def.Version, Key: req.Key, Tenant: req.Tenant,
 		Status: d.Next.Status, Revision: 1, CreatedAt: d.Next.CreatedAt,

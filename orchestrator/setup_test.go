@@ -208,6 +208,10 @@ func (b *testBundle) quarantined() []orchestrator.QuarantineEntry {
 	b.t.Helper()
 	list, err := b.memory.Quarantine(b.t.Context(), orchestrator.QuarantineQuery{Tenant: tenant, Limit: 100})
 	require.NoError(b.t, err)
+	for i := range list { // the list is without bytes
+		list[i], err = b.memory.QuarantineRecord(b.t.Context(), tenant, list[i].ID)
+		require.NoError(b.t, err)
+	}
 	return list
 }
 

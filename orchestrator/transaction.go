@@ -90,7 +90,7 @@ func (c *committer) form(tx Tx, items int) *forming {
 		batch: Batch{ID: id, RetryIn: c.cfg.RetryIn, Outbox: make([]Record, 0, items+items/2)}, at: at, holds: tx.Holds(), encoder: c.encoder, log: c.log,
 		grid: c.cfg.WakeGrid, jitter: func() float64 { return float64(c.random.Uint64()>>11) / (1 << 53) }, sagas: make(map[saga.ID]*working, items),
 		began: c.clock.Now(), asked: map[string]struct{}{},
-		counting: true, limits: c.limits.allow(), fed: map[*limited]int{},
+		counting: true, tracer: c.cfg.Tracer, limits: c.limits.allow(), fed: map[*limited]int{},
 	}
 }
 
@@ -156,4 +156,5 @@ func (c *committer) after(ctx context.Context, f *forming, events int, took time
 		answer()
 	}
 	c.observer.Committed(stats, changed)
+	f.traced(f.at.Add(c.clock.Now().Sub(f.began)))
 }

@@ -120,7 +120,7 @@ func (f *QuarantineFilter) query() url.Values {
 	return q
 }
 
-// Quarantine lists one page of quarantined records, newest first.
+// Quarantine lists one page of quarantined records, newest first, without keys, headers and values (QuarantinedRecord has them).
 func (c *Client) Quarantine(ctx context.Context, filter QuarantineFilter) (QuarantineList, error) {
 	var list QuarantineList
 	_, err := c.call(ctx, http.MethodGet, "/v1/quarantine", filter.query(), nil, &list)

@@ -152,9 +152,7 @@ func (s *Store) Quarantine(_ context.Context, q orchestrator.QuarantineQuery) ([
 	add := func(row *quarantineRow) bool {
 		if row.matches(&q) && (q.Before == 0 || row.ID < q.Before) {
 			e := row.QuarantineEntry
-			if q.Bare {
-				e.Key, e.Value, e.Headers = nil, nil, nil
-			}
+			e.Key, e.Value, e.Headers = nil, nil, nil
 			entries = append(entries, e)
 		}
 		return len(entries) < q.Limit

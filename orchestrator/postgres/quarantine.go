@@ -145,19 +145,13 @@ func (s *Store) Quarantine(ctx context.Context, q orchestrator.QuarantineQuery) 
 }
 
 func listQuarantine(q *orchestrator.QuarantineQuery) (statement string, args []any) {
-	waiting := orchestrator.QuarantineQuery{Tenant: q.Tenant, Saga: q.Saga, State: orchestrator.QuarantineWaiting, Limit: q.Limit, Bare: true}
+	waiting := orchestrator.QuarantineQuery{Tenant: q.Tenant, Saga: q.Saga, State: orchestrator.QuarantineWaiting, Limit: q.Limit}
 	if *q == waiting && !q.Saga.IsZero() { // nothing else is asked for: an index of its own answers that, for every look at a saga
 		return sqlWaitingOfSaga, []any{seenBy(q.Tenant), uuid(q.Saga), q.Limit}
 	}
-	switch {
-	case q.OldestFirst && q.Bare:
-		statement = sqlOldestQuarantineBare
-	case q.OldestFirst:
+	statement = sqlListQuarantine
+	if q.OldestFirst {
 		statement = sqlOldestQuarantine
-	case q.Bare:
-		statement = sqlListQuarantineBare
-	default:
-		statement = sqlListQuarantine
 	}
 	before := q.Before
 	if before <= 0 {

@@ -54,13 +54,8 @@ SELECT id, at, tenant, saga_id, reason, message, topic, partition, record_offset
 	sqlQuarantineBytes = ` key, value, headers`
 	sqlQuarantineBare  = ` NULL::bytea, NULL::bytea, NULL::bytea`
 
-	sqlNewestQuarantine = sqlWhereQuarantine + ` AND id < $7 ORDER BY id DESC LIMIT $8`
-	sqlFirstQuarantine  = sqlWhereQuarantine + ` AND id < $7 ORDER BY id LIMIT $8`
-
-	sqlListQuarantine       = sqlQuarantineColumns + sqlQuarantineBytes + sqlNewestQuarantine
-	sqlListQuarantineBare   = sqlQuarantineColumns + sqlQuarantineBare + sqlNewestQuarantine
-	sqlOldestQuarantine     = sqlQuarantineColumns + sqlQuarantineBytes + sqlFirstQuarantine
-	sqlOldestQuarantineBare = sqlQuarantineColumns + sqlQuarantineBare + sqlFirstQuarantine
+	sqlListQuarantine   = sqlQuarantineColumns + sqlQuarantineBare + sqlWhereQuarantine + ` AND id < $7 ORDER BY id DESC LIMIT $8`
+	sqlOldestQuarantine = sqlQuarantineColumns + sqlQuarantineBare + sqlWhereQuarantine + ` AND id < $7 ORDER BY id LIMIT $8`
 
 	// What reading a saga asks for, as a statement of its own so that a generic plan goes by the index.
 	sqlWaitingOfSaga = sqlQuarantineColumns + sqlQuarantineBare + `

@@ -158,10 +158,8 @@ func statements() map[string]string {
 		"sqlStats":                sqlStats,
 		"sqlCountQuarantine":      sqlCountQuarantine,
 		"sqlListQuarantine":       sqlListQuarantine,
-		"sqlListQuarantineBare":   sqlListQuarantineBare,
 		"sqlWaitingOfSaga":        sqlWaitingOfSaga,
 		"sqlOldestQuarantine":     sqlOldestQuarantine,
-		"sqlOldestQuarantineBare": sqlOldestQuarantineBare,
 		"sqlQuarantineRecord":     sqlQuarantineRecord,
 		"sqlQuarantineGroups":     sqlQuarantineGroups,
 		"sqlLockQuarantined":      sqlLockQuarantined,
@@ -194,7 +192,7 @@ func TestSQL_AllListed(t *testing.T) {
 	t.Parallel()
 	parts := map[string]bool{
 		"sqlCauses": true, "sqlWhereSagas": true, "sqlAndKey": true, "sqlDefinitionColumns": true, "sqlOperationColumns": true, "sqlWhereQuarantine": true, "sqlQuarantineColumns": true, "sqlQuarantineBytes": true,
-		"sqlQuarantineBare": true, "sqlNewestQuarantine": true, "sqlFirstQuarantine": true, "sqlWhereHeld": true,
+		"sqlQuarantineBare": true, "sqlWhereHeld": true,
 	}
 	listed := slices.Collect(maps.Keys(statements()))
 	files, err := filepath.Glob("*.go")

@@ -36,6 +36,10 @@ func (s *suite) quarantined(records ...orchestrator.Quarantined) []orchestrator.
 	require.NoError(s, s.commit(orchestrator.Batch{ID: s.batchID(), Quarantine: records}))
 	entries, err := s.Store.Quarantine(s.ctx, orchestrator.QuarantineQuery{Tenant: tenant, Limit: 100})
 	require.NoError(s, err)
+	for i := range entries { // the list is without bytes
+		entries[i], err = s.Store.QuarantineRecord(s.ctx, tenant, entries[i].ID)
+		require.NoError(s, err)
+	}
 	return entries
 }
 

@@ -52,14 +52,14 @@ func quarantineFilters(s *suite) {
 		"reason":      {orchestrator.QuarantineQuery{Reason: "unknown_saga"}, []int64{4, 2}},
 		"topic":       {orchestrator.QuarantineQuery{Topic: "other.replies"}, []int64{4, 2}},
 		"saga":        {orchestrator.QuarantineQuery{Saga: entries[1].Saga}, []int64{3}},
-		"of a saga":   {orchestrator.QuarantineQuery{Saga: entries[1].Saga, State: orchestrator.QuarantineWaiting, Bare: true}, []int64{3}},
-		"handled":     {orchestrator.QuarantineQuery{Saga: entries[0].Saga, State: orchestrator.QuarantineWaiting, Bare: true}, nil},
+		"of a saga":   {orchestrator.QuarantineQuery{Saga: entries[1].Saga, State: orchestrator.QuarantineWaiting}, []int64{3}},
+		"handled":     {orchestrator.QuarantineQuery{Saga: entries[0].Saga, State: orchestrator.QuarantineWaiting}, nil},
 		"waiting":     {orchestrator.QuarantineQuery{State: orchestrator.QuarantineWaiting}, []int64{3, 2, 1}},
 		"discarded":   {orchestrator.QuarantineQuery{State: orchestrator.QuarantineDiscarded}, []int64{4}},
 		"both":        {orchestrator.QuarantineQuery{Reason: "unknown_saga", State: orchestrator.QuarantineWaiting}, []int64{2}},
 		"nobody's":    {orchestrator.QuarantineQuery{Reason: "unknown_saga", Topic: "skald.replies"}, nil},
 		"oldest":      {orchestrator.QuarantineQuery{OldestFirst: true}, []int64{1, 2, 3, 4}},
-		"oldest bare": {orchestrator.QuarantineQuery{OldestFirst: true, Bare: true, State: orchestrator.QuarantineWaiting}, []int64{1, 2, 3}},
+		"oldest open": {orchestrator.QuarantineQuery{OldestFirst: true, State: orchestrator.QuarantineWaiting}, []int64{1, 2, 3}},
 	} {
 		c.q.Tenant, c.q.Limit = tenant, 10
 		got, err := s.Store.Quarantine(s.ctx, c.q)
@@ -67,7 +67,9 @@ func quarantineFilters(s *suite) {
 		var offsets []int64
 		for _, e := range got {
 			offsets = append(offsets, e.Offset)
-			require.Equal(s, c.q.Bare, e.Headers == nil, name)
+			require.Nil(s, e.Key, name)
+			require.Nil(s, e.Value, name)
+			require.Nil(s, e.Headers, name)
 			require.True(s, e.Kept, name)
 		}
 		require.Equal(s, c.want, offsets, name)

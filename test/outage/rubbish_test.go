@@ -42,7 +42,8 @@ func TestRubbishReplies(t *testing.T) {
 		b.send(t, at.partition, goodReply(b.ring, behindID, "wait"))
 		stack.Eventually(t, 20*time.Second, func(ctx context.Context) error { return ended(ctx, b.Client, behind) })
 		sent[at], want[at] = r, c.name
-		got := b.quarantined(t, want)[at]
+		got, err := b.Client.QuarantinedRecord(t.Context(), b.quarantined(t, want)[at].ID)
+		require.NoError(t, err)
 		require.Equal(t, c.reason, got.Reason, "%s: %s", c.name, got.Message)
 		requireKept(t, c.name, &r, &got)
 	}

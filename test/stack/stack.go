@@ -153,9 +153,13 @@ func (s *Stack) Participants() map[string]*Process {
 	return all
 }
 
-// Eventually asks again and again until what it asks answers nil. It fails the test with the last error after limit.
+// Eventually asks again and again until what it asks answers nil. It fails the test with the last error after limit, or four
+// times as long under the race detector, which makes everything several times as slow; without it the limit holds.
 func Eventually(t testing.TB, limit time.Duration, what func(context.Context) error) {
 	t.Helper()
+	if Raced {
+		limit *= 4
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)

@@ -35,6 +35,7 @@ type Store struct {
 	claims      map[claimKey]*tx // by open transactions
 	holds       []orchestrator.Hold
 	limits      limits
+	access      access
 	quarantine  []quarantineRow // by id
 	quarantined map[quarantineKey]bool
 	quota       map[time.Time]int64 // bytes offered, by hour

@@ -21,6 +21,7 @@ type Store interface {
 	orchestrator.Holds
 	orchestrator.Limits
 	orchestrator.AuditLog
+	orchestrator.Access
 	auditing.Source
 
 	Audit(ctx context.Context, tenant string, before int64, limit int) ([]stored.AuditEntry, error)
@@ -54,6 +55,10 @@ func cases() map[string]func(*suite) {
 		"Operations_LeaseRunsOut":                 operationsLeaseRunsOut,
 		"Operations_PauseResumeCancel":            operationsPauseResumeCancel,
 		"Operations_TakeTurns":                    operationsTakeTurns,
+		"Access_KeysAreKept":                      accessKeysAreKept,
+		"Access_KeysChange":                       accessKeysChange,
+		"Access_KeyUseIsNotedOnceAMinute":         accessKeyUseIsNotedOnceAMinute,
+		"Access_SessionsEnd":                      accessSessionsEnd,
 		"Limits_AreKept":                          limitsAreKept,
 		"Limits_AreCounted":                       limitsAreCounted,
 		"Limits_AreShared":                        limitsAreShared,

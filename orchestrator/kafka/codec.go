@@ -31,6 +31,7 @@ type Codec struct {
 	topics wire.Topics
 	keys   *wire.Keyring
 	source string
+	trace  func(saga.ID, *saga.Command) string // nil: commands have no traceparent
 }
 
 var (
@@ -44,8 +45,15 @@ func NewCodec(topics wire.Topics, cluster string, keys *wire.Keyring) *Codec {
 	return &Codec{topics: topics, keys: keys, source: "/skald/" + cluster}
 }
 
+// Tracing is the codec with a traceparent in each command: what parent says of it. nil: none, as without.
+func (c *Codec) Tracing(parent func(saga.ID, *saga.Command) string) *Codec {
+	traced := *c
+	traced.trace = parent
+	return &traced
+}
+
 // Command is the record of one attempt of a command. Between the attempts of an edition only ce_sagaattempt, ce_time,
-// ce_expirytime and ce_sagatoken differ (S5). A payload of nil is sent as null.
+// ce_expirytime, ce_sagatoken and traceparent differ (S5). A payload of nil is sent as null.
 func (c *Codec) Command(in *saga.Instance, cmd saga.Command, at time.Time) orchestrator.Record {
 	sagaID := wire.ID(in.ID)
 	id := wire.CommandID(sagaID, cmd.Step, wire.Verb(cmd.Verb), cmd.Edition)
@@ -72,6 +80,10 @@ func (c *Codec) Command(in *saga.Instance, cmd saga.Command, at time.Time) orche
 		Expiry:        cmd.ExpiresAt,
 		CorrelationID: correlation(in),
 		Value:         value,
+	}
+	if c.trace != nil {
+		attempt := cmd // a copy: without traces none leaves the stack
+		command.TraceParent = c.trace(in.ID, &attempt)
 	}
 	record := command.Record(c.topics.Commands(cmd.Participant))
 	return orchestrator.Record{

@@ -26,6 +26,7 @@ type Config struct {
 	Breaker    Breaker    `embed:"" prefix:"breaker-" envprefix:"SKALD_BREAKER_"`
 	Retention  Retention  `embed:"" prefix:"retention-" envprefix:"SKALD_RETENTION_"`
 	Webhook    Webhook    `embed:"" prefix:"webhook-" envprefix:"SKALD_WEBHOOK_"`
+	Tracing    Tracing    `embed:"" prefix:"tracing-" envprefix:"SKALD_TRACING_"`
 	Log        Log        `embed:"" prefix:"log-" envprefix:"SKALD_LOG_"`
 }
 

@@ -55,6 +55,7 @@ func (c *Config) Validate(required ...string) error {
 	v.check(c.Breaker.Percent >= 1 && c.Breaker.Percent <= 100, "breaker.percent", "%d: want 1 to 100", c.Breaker.Percent)
 	c.validateRetention(&v)
 	c.validateWebhook(&v)
+	c.validateTracing(&v)
 	c.require(&v, required)
 	return v.err()
 }

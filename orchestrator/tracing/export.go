@@ -59,9 +59,14 @@ func (e *exporting) OnEnd(span sdktrace.ReadOnlySpan) {
 // ForceFlush does nothing: spans leave within exportEvery.
 func (e *exporting) ForceFlush(context.Context) error { return nil }
 
-// Shutdown exports what waits, and returns when that is done or ctx ends. Spans that end later are dropped.
-func (e *exporting) Shutdown(ctx context.Context) error {
-	e.once.Do(func() { close(e.stop) })
+// Shutdown exports what waits, and returns when that is done or ctx ends. Spans that end later are dropped. Calling it twice is harmless.
+func (e *exporting) Shutdown(ctx context.Context) (err error) {
+	e.once.Do(func() { err = e.end(ctx) })
+	return err
+}
+
+func (e *exporting) end(ctx context.Context) error {
+	close(e.stop)
 	done := make(chan struct{})
 	go func() { // owned by Shutdown; it ends with run, whose requests are limited
 		defer close(done)

@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -38,7 +39,7 @@ func start(t *testing.T, cfg Config) *Tracing {
 	cfg.Service, cfg.Logger = "skald", slog.New(slog.DiscardHandler)
 	tr, err := New(t.Context(), cfg)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, tr.Close(t.Context())) })
+	t.Cleanup(func() { require.NoError(t, tr.Close(context.Background())) })
 	return tr
 }
 

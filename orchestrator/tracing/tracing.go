@@ -142,8 +142,9 @@ func (t *Tracing) Stats() Stats {
 // Close exports what waits and ends, at the latest with ctx. Nothing may be told or traced any more; calling it twice is harmless.
 func (t *Tracing) Close(ctx context.Context) error {
 	t.once.Do(func() { close(t.stop) })
-	t.running.Wait() // what waits is made into spans, which takes no time
-	if err := t.provider.Shutdown(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	t.running.Wait()              // what waits is made into spans, which takes no time
+	err := t.export.Shutdown(ctx) // a provider whose ctx has ended would not even tell the exporter to stop
+	if err = errors.Join(err, t.provider.Shutdown(context.WithoutCancel(ctx))); err != nil {
 		return fmt.Errorf("export the last spans: %w", err)
 	}
 	return nil

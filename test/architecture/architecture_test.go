@@ -37,6 +37,10 @@ func rules() []rule {
 		{folder: "participants/wire", std: true, why: "other teams' services import the protocol; it must cost them nothing"},
 		{folder: "participants", but: []string{"participants/internal/pgtest"}, may: []string{"participants/..."}, why: "the SDK is what other teams import; the engine must not come along"},
 		{
+			folder: "participants/conformance", may: []string{"participants/wire", "participants/conformance/..."},
+			why: "the kit judges participants from outside: what it shared with the SDK would be wrong in both, and not seen",
+		},
+		{
 			folder: "orchestrator", but: []string{"orchestrator/sim", "orchestrator/storetest"},
 			may: []string{"orchestrator/...", "participants/wire"}, why: "the engine does not know its drivers (cmd, api) nor the participants' SDK",
 		},

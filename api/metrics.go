@@ -23,6 +23,7 @@ type Metrics struct {
 	suspended   prometheus.Counter
 	residue     prometheus.Counter
 	notices     *prometheus.CounterVec
+	starts      *prometheus.CounterVec
 	changes     *prometheus.CounterVec
 	records     *prometheus.CounterVec
 	publishTime prometheus.Histogram
@@ -55,6 +56,9 @@ func NewMetrics() *Metrics {
 		notices: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "skald_webhook_notices_total", Help: "Notices to the webhook, by outcome: delivered, retried (a try that failed), given_up.",
 		}, []string{"outcome"}),
+		starts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "skald_outside_starts_total", Help: "Starts that came as records or in SQL, by outcome: accepted, refused (and in quarantine), withheld (answers that may not go to their topic).",
+		}, []string{"outcome"}),
 		changes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "skald_saga_changes_total", Help: "Sagas written, by the status they then had."},
 			[]string{"status"}),
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "skald_published_records_total", Help: "Records published, by outcome."},
@@ -75,7 +79,7 @@ func NewMetrics() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}, []string{"route"}),
 	}
-	m.registry.MustRegister(m.batchEvents, m.commitTime, m.events, m.facts, m.attention, m.suspended, m.residue, m.notices, m.changes, m.records, m.publishTime, m.refused, m.breakers, m.requests, m.requestTime,
+	m.registry.MustRegister(m.batchEvents, m.commitTime, m.events, m.facts, m.attention, m.suspended, m.residue, m.notices, m.starts, m.changes, m.records, m.publishTime, m.refused, m.breakers, m.requests, m.requestTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -96,6 +100,9 @@ func (m *Metrics) Committed(batch orchestrator.BatchStats, changed []saga.Instan
 	}
 	m.suspended.Add(float64(batch.Suspended))
 	m.residue.Add(float64(batch.Residue))
+	m.starts.WithLabelValues("accepted").Add(float64(batch.Starts.Accepted))
+	m.starts.WithLabelValues("refused").Add(float64(batch.Starts.Refused))
+	m.starts.WithLabelValues("withheld").Add(float64(batch.Starts.Withheld))
 	byStatus := map[saga.Status]int{}
 	for i := range changed {
 		byStatus[changed[i].Status]++

@@ -87,6 +87,7 @@ func (c *committer) flush(ctx context.Context) {
 func (c *committer) process(ctx context.Context, items []*item) {
 	var wait *waitError
 	var answered *answeredError
+	var withdrawn *withdrawnError
 	for pause := 50 * time.Millisecond; len(items) > 0; pause = min(2*pause, 2*time.Second) {
 		err := c.commit(ctx, items)
 		switch {
@@ -100,6 +101,9 @@ func (c *committer) process(ctx context.Context, items []*item) {
 		case errors.As(err, &answered):
 			items = slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return it == answered.it })
 			answered.it.answer(answered.answer)
+			continue
+		case errors.As(err, &withdrawn):
+			items = withdrawn.replace(items)
 			continue
 		case errors.Is(err, ErrClaimTimeout):
 			c.apart(ctx, items)
@@ -163,6 +167,10 @@ func (c *committer) poisoned(ctx context.Context, it *item, cause error) {
 	c.log.ErrorContext(ctx, "an event cannot be stored", "saga_id", it.id, "event", fmt.Sprintf("%T", it.event.Body), "error", cause)
 	if it.handling != nil && it.handling.delivery != nil && it.tries == 0 {
 		c.process(ctx, []*item{it.unstorable(cause)})
+		return
+	}
+	if it.arrival != nil {
+		c.poisonedArrival(ctx, it, cause)
 		return
 	}
 	it.fail(&InputError{Message: "the database refuses the content", Fields: []FieldError{{Path: "", Message: cause.Error()}}})

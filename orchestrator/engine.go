@@ -19,14 +19,18 @@ type Config struct {
 	Holds       Holds
 	Limits      Limits     // nil: there are no limits on what goes on at once
 	Operations  Operations // nil: there are no operations over many sagas
-	Broker      Broker
-	Encoder     Encoder
-	Decoder     Decoder      // nil: quarantined records cannot be redriven
-	Topics      Topics       // nil: topics are not provisioned or checked
-	Groups      Groups       // nil: nobody knows how far participants are, and every attempt times out as it is
-	Logger      *slog.Logger // nil: slog.Default
-	Observer    Observer     // nil: nobody looks
-	Tracer      Tracer       // nil: nothing is traced, and nothing is spent on it
+	// How sagas are started from outside; nil: not by records, and not in SQL.
+	Starts        StartSource
+	StartRequests StartRequests
+	StartRules    StartRules
+	Broker        Broker
+	Encoder       Encoder
+	Decoder       Decoder      // nil: quarantined records cannot be redriven
+	Topics        Topics       // nil: topics are not provisioned or checked
+	Groups        Groups       // nil: nobody knows how far participants are, and every attempt times out as it is
+	Logger        *slog.Logger // nil: slog.Default
+	Observer      Observer     // nil: nobody looks
+	Tracer        Tracer       // nil: nothing is traced, and nothing is spent on it
 
 	BatchEvents   int           // of one transaction; 0: 512
 	BatchBytes    int           // of one transaction's outbox row, about; 0: 4 MiB
@@ -72,6 +76,7 @@ type BatchStats struct {
 	Took                          time.Duration
 	Raised                        []saga.AttentionReason // attention, once for each time that it was raised
 	Suspended, Residue            int                    // sagas that became suspended; that ended and left something behind
+	Starts                        OutsideStarts
 }
 
 // StartRequest asks for a new saga.

@@ -72,6 +72,10 @@ type forming struct {
 	spans    []Span                       // once committed
 	ignored  int
 	rejected int
+	starts   OutsideStarts
+	withheld string // the topic that an answer to a start was not sent to; "": every one was
+	// withdrawn are starts from outside that were refused after they had won a key, with why; nil: none was.
+	withdrawn map[*item]answer
 }
 
 // decide judges an event and gathers what follows. A panic becomes a broken invariant: it stops that saga alone (L5).

@@ -16,6 +16,7 @@ type item struct {
 	hash     [32]byte         // of a start's or an action's request
 	act      *ActRequest      // of an action
 	delivery *Delivery        // of a reply
+	arrival  *arrival         // of a start that came from outside
 	handling *handling        // of a wish about a quarantined record
 	settled  *Settled         // of a refused record: leaves the outbox with this event; nil: nothing does
 	revision int64            // of a precise timer: it is dropped where the saga has moved on; 0: whatever it is
@@ -71,6 +72,8 @@ func (it *item) size() int {
 	switch {
 	case it.start != nil:
 		return 4 * len(it.start.Input) // the instance, the fact, and the command in the outbox
+	case it.arrival != nil:
+		return len(it.arrival.delivery.Raw.Value)
 	case it.delivery != nil:
 		return 3 * len(it.delivery.Reply.Value)
 	case it.handling != nil && it.handling.delivery != nil:

@@ -20,7 +20,11 @@ func (c *committer) apply(ctx context.Context, tx Tx, f *forming, it *item, clai
 		f.rejected++
 		return nil
 	}
-	if replayed, err := c.replayed(tx, it, claims); replayed || err != nil {
+	if it.arrival != nil && it.arrival.verdict != nil {
+		c.settleArrival(f, it, *it.arrival.verdict)
+		return nil
+	}
+	if replayed, err := c.replayed(tx, f, it, claims); replayed || err != nil {
 		return err
 	}
 	if it.start != nil {
@@ -55,7 +59,7 @@ func (c *committer) apply(ctx context.Context, tx Tx, f *forming, it *item, clai
 }
 
 // replayed answers a request whose Idempotency-Key has its answer already (S2).
-func (c *committer) replayed(tx Tx, it *item, claims map[Claim]int) (bool, error) {
+func (c *committer) replayed(tx Tx, f *forming, it *item, claims map[Claim]int) (bool, error) {
 	var a answer
 	has, wins := false, false
 	for _, cl := range it.claims() {
@@ -73,6 +77,12 @@ func (c *committer) replayed(tx Tx, it *item, claims map[Claim]int) (bool, error
 	switch {
 	case !has:
 		return false, nil
+	case wins && it.arrival != nil:
+		f.withdraw(it, a)
+		return true, nil
+	case it.arrival != nil:
+		c.settleArrival(f, it, a)
+		return true, nil
 	case wins: // its business key, which no saga of its own would have
 		return false, &answeredError{it, a}
 	}

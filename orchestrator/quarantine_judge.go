@@ -64,6 +64,8 @@ func (c *committer) handle(ctx context.Context, tx Tx, f *forming, it *item) (re
 	switch {
 	case h.req.Action == QuarantineDiscard:
 		return h.discarded(), 0, false, nil
+	case h.result != nil:
+		return *h.result, 0, false, nil
 	case h.cause != nil:
 		return h.again(*h.cause), 0, false, nil
 	}

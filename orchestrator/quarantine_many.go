@@ -100,6 +100,7 @@ func (e *Engine) choose(ctx context.Context, req *QuarantineManyRequest) (*chose
 func (e *Engine) handleSlice(ctx context.Context, req *QuarantineManyRequest, ids []int64) []QuarantineEach {
 	out := make([]QuarantineEach, len(ids))
 	waits := make([]func(context.Context) (answer, error), len(ids))
+	items := make([]*item, len(ids))
 	for i, id := range ids {
 		one := QuarantineRequest{
 			Tenant: req.Filter.Tenant, ID: id, Action: req.Action, Reason: req.Reason, Vouch: req.Vouch, By: req.By, RequestID: req.RequestID,
@@ -114,6 +115,7 @@ func (e *Engine) handleSlice(ctx context.Context, req *QuarantineManyRequest, id
 		}
 		it, err := e.handlingItem(ctx, one)
 		if err == nil {
+			items[i] = it
 			waits[i], err = e.begin(it)
 		}
 		out[i].Err = err
@@ -126,6 +128,7 @@ func (e *Engine) handleSlice(ctx context.Context, req *QuarantineManyRequest, id
 		switch {
 		case err == nil:
 			out[i].Result = *a.Handled
+			e.tellRedriven(ctx, items[i], a.Handled)
 		case errors.Is(err, ErrNotFound):
 			out[i].Err = fmt.Errorf("quarantined record %d: %w", ids[i], err)
 		default:

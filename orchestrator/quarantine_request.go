@@ -50,6 +50,7 @@ func (e *Engine) HandleQuarantined(ctx context.Context, req QuarantineRequest) (
 	if err != nil {
 		return QuarantineResult{}, err
 	}
+	e.tellRedriven(ctx, it, a.Handled)
 	return *a.Handled, nil
 }
 
@@ -84,6 +85,8 @@ func (e *Engine) RehearseQuarantined(ctx context.Context, req QuarantineRequest)
 		return h.discarded(), nil, nil
 	case h.cause != nil:
 		return h.again(*h.cause), nil, nil
+	case h.start != nil:
+		return h.rehearsedStart(), nil, nil
 	}
 	view, err := e.cfg.Reader.Saga(ctx, h.delivery.Tenant, it.id)
 	if errors.Is(err, ErrNotFound) {
@@ -122,10 +125,12 @@ func (e *Engine) RehearseQuarantined(ctx context.Context, req QuarantineRequest)
 type handling struct {
 	req      QuarantineRequest
 	entry    *QuarantineEntry
-	delivery *Delivery        // of a redrive that can be judged by its saga; nil: there is nothing to ask a saga
-	cause    *QuarantineCause // of a redrive that needs no saga to be refused, or that the database refused; nil: none
-	proven   bool             // by its token
-	chosen   *chosen          // of a choice of many; all else is then empty
+	delivery *Delivery         // of a redrive that can be judged by its saga; nil: there is nothing to ask a saga
+	start    *item             // of a redriven start that is not judged yet; nil: of anything else
+	result   *QuarantineResult // of a redriven start that is judged
+	cause    *QuarantineCause  // of a redrive that needs no saga to be refused, or that the database refused; nil: none
+	proven   bool              // by its token
+	chosen   *chosen           // of a choice of many; all else is then empty
 	attempt  saga.ID
 }
 
@@ -147,6 +152,9 @@ func (e *Engine) handlingItem(ctx context.Context, req QuarantineRequest) (*item
 	}{req.ID, req.Action, req.Reason, req.Vouch})
 	if entry.Handling.State != QuarantineWaiting || req.Action == QuarantineDiscard {
 		return it, nil // a replay is answered, and else it is refused, under lock
+	}
+	if e.isStart(&entry.Quarantined) {
+		return it, e.startAgain(ctx, it)
 	}
 	return it, e.decodeAgain(it)
 }

@@ -266,6 +266,9 @@ func readable(raw json.RawMessage) bool { return json.Valid(raw) && utf8.Valid(r
 
 // offer hands an item to the committer, which calls its done; an error says that it was not taken.
 func (e *Engine) offer(it *item) error {
+	if it.handling != nil && it.handling.start != nil {
+		return e.offerStartAgain(it)
+	}
 	if err := e.health.refusesAll(); err != nil {
 		return e.refused(err)
 	}

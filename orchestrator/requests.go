@@ -27,6 +27,8 @@ func (c *committer) applyStart(ctx context.Context, tx Tx, f *forming, it *item,
 		f.batch.Rekeys = f.batch.Rekeys[:rekeys]
 		if refused := (*saga.RefusedError)(nil); errors.As(err, &refused) {
 			c.reply(f, it, answer{Refused: refused}) // kept under the key, which is won: a replay is answered the same
+		} else if it.arrival != nil {
+			f.withdraw(it, answer{err: err})
 		} else {
 			it.fail(err)
 		}
@@ -43,6 +45,13 @@ func (c *committer) applyStart(ctx context.Context, tx Tx, f *forming, it *item,
 // reply answers once the batch is committed, and keeps the answer under the request's Idempotency-Key.
 func (c *committer) reply(f *forming, it *item, a answer) {
 	switch {
+	case it.arrival != nil && a.failure() != nil:
+		f.withdraw(it, a)
+		return
+	case it.arrival != nil:
+		f.keep(it.start.Tenant, it.start.IdempotencyKey, a)
+		c.settleArrival(f, it, a)
+		return
 	case it.start != nil:
 		f.keep(it.start.Tenant, it.start.IdempotencyKey, a)
 	case it.act != nil:

@@ -121,6 +121,16 @@ func Assemble(cfg Config, ports Ports) *Engine {
 		&keeper{cfg: &e.cfg, store: cfg.Store, clock: clock, health: e.health, log: cfg.Logger},
 		timers,
 	}
+	if cfg.Starts != nil {
+		e.workers = append(e.workers, &startReader{
+			engine: e, source: cfg.Starts, most: max(1, cfg.IntakeStarts/4), clock: clock, signal: ports.Signal(), log: cfg.Logger,
+		})
+	}
+	if cfg.StartRequests != nil {
+		e.workers = append(e.workers, &startTaker{
+			engine: e, queue: cfg.StartRequests, every: cfg.SweepEvery, clock: clock, signal: ports.Signal(), log: cfg.Logger,
+		})
+	}
 	if cfg.Limits != nil {
 		e.workers = append(e.workers, e.limits)
 	}

@@ -34,6 +34,9 @@ func (c *committer) commit(ctx context.Context, items []*item) error {
 			return err
 		}
 	}
+	if len(f.withdrawn) > 0 {
+		return &withdrawnError{f.withdrawn}
+	}
 	acked := c.acks.take()
 	f.batch.Settled = slices.Concat(f.settled, acked)
 	f.close()
@@ -137,7 +140,9 @@ func (c *committer) after(ctx context.Context, f *forming, events int, took time
 	changed := make([]saga.Instance, 0, len(f.batch.Writes))
 	stats := BatchStats{
 		Events: events, Sagas: len(f.batch.Writes), Records: len(f.batch.Outbox), Ignored: f.ignored, Quarantined: f.rejected, Took: took,
+		Starts: f.starts,
 	}
+	f.starts.log(ctx, c.log, f)
 	for _, w := range f.batch.Writes {
 		changed = append(changed, w.Next)
 		stats.Facts += len(w.Facts)

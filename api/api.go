@@ -37,6 +37,7 @@ type Config struct {
 	Audit        orchestrator.AuditLog           // nil: there is none, and its route answers 503
 	Ready        func(ctx context.Context) error // what must hold beside Engine.Ready; nil: nothing
 	CommandTopic func(participant string) string // names the topic in histories; nil: it is left out
+	Tracing      Tracing                         // zero: requests are not traced
 	Version      string                          // of the program
 	Logger       *slog.Logger                    // nil: slog.Default
 
@@ -76,6 +77,9 @@ func New(cfg Config) (*API, error) {
 		a.feed = newFeed(cfg.Events, cfg.Logger)
 	}
 	a.mux = chi.NewMux()
+	if cfg.Tracing.Provider != nil {
+		a.mux.Use(a.traced) // first, so that what the others log is of the trace
+	}
 	a.mux.Use(a.observe, harden, a.guard, limitBody)
 	a.mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		a.writeProblem(w, r, newProblem(http.StatusNotFound, codeUnknownRoute, "there is no such page; GET /docs lists all"))

@@ -92,6 +92,9 @@ func (a *API) renderView(ctx context.Context, view *orchestrator.View, patience 
 	}
 	out := renderSaga(def, in, blocked, seeing(requestOf(ctx).principal, def.Redact))
 	a.addGroups(ctx, out.BlockedOn)
+	if patience > 0 {
+		out.Links = a.links(in.ID)
+	}
 	if patience > 0 && !in.Status.Terminal() {
 		out.Quarantined, err = a.quarantinedOf(ctx, in)
 	}

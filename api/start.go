@@ -63,12 +63,14 @@ func (a *API) start(ctx context.Context, in *startInput) (*answer, error) {
 		return nil, err
 	}
 	req.Tenant, req.By, req.RequestID = who.principal.Tenant, who.principal.Name, who.id
+	req.TraceParent = traceParent(ctx)
 	limited, cancel := context.WithTimeout(ctx, handlerLimit)
 	started, err := a.cfg.Engine.Start(limited, req)
 	cancel()
 	if err != nil {
 		return nil, err
 	}
+	a.linkStarted(ctx, started.ID)
 	last := change{started.Revision, started.Status}
 	if in.wait > 0 && !started.Existing {
 		last = a.await(ctx, started.ID, last, in.wait)

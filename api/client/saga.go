@@ -50,7 +50,13 @@ type Saga struct {
 	// Quarantined are the newest of the records that came for it, could not be applied, and wait for a person.
 	Quarantined []QuarantinedRecord `json:"quarantined,omitempty" nullable:"false" doc:"Of one saga that has not ended: the newest records that came for it and could not be applied; at most 5"`
 	Certificate *Certificate        `json:"certificate,omitempty"`
+	Links       *Links              `json:"links,omitempty" doc:"Of one saga: where other systems show it"`
 	Broken      string              `json:"broken,omitempty" doc:"The invariant that broke; only abandon is left"`
+}
+
+// Links lead to what other systems show of a saga.
+type Links struct {
+	Trace string `json:"trace,omitempty" doc:"The page of its trace"`
 }
 
 // Pause says who stopped a saga and why.

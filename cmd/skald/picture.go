@@ -13,6 +13,9 @@ func picture(term *console, sg *client.Saga, now time.Time) {
 	s, w := term.style, term.out
 	headline(term, sg, now)
 	fmt.Fprintf(w, "%s\n", s.dim("id "+sg.ID+", revision "+fmt.Sprint(sg.Revision)+labels(sg.Labels)))
+	if l := sg.Links; l != nil && l.Trace != "" {
+		fmt.Fprintf(w, "%s\n", s.dim("trace "+plain(l.Trace)))
+	}
 	if a := sg.Abort; a != nil {
 		text := words(a.Reason) + of(a.Step)
 		if more := joinCode(a.Code, a.Message); more != "" {

@@ -11,11 +11,14 @@ type Config struct {
 	Cluster    string `env:"SKALD_CLUSTER" default:"default" help:"Name of this installation in the source of every message: /skald/<cluster>."`
 	ReplyKeys  Secret `env:"SKALD_REPLY_KEYS" placeholder:"KID:HEX,..." help:"Keys of the reply tokens; the first signs, all verify. Empty: the ring in table keys."`
 
+	Auth                 string        `env:"SKALD_AUTH" enum:"none,keys,oidc,both" default:"none" help:"Who is let in: keys (API keys), oidc (tokens of a provider), both, or none: then only this machine is served, and everybody is admin."`
 	AllowUnauthenticated bool          `env:"SKALD_ALLOW_UNAUTHENTICATED" help:"Serve beyond loopback without authentication: everybody who reaches the port is admin."`
 	DrainLimit           time.Duration `env:"SKALD_DRAIN_LIMIT" default:"30s" help:"How long a shutdown may take to finish what is in hand."`
 
 	HTTP       HTTP       `embed:"" prefix:"http-" envprefix:"SKALD_HTTP_"`
 	Admin      Admin      `embed:"" prefix:"admin-" envprefix:"SKALD_ADMIN_"`
+	OIDC       OIDC       `embed:"" prefix:"oidc-" envprefix:"SKALD_OIDC_"`
+	Session    Session    `embed:"" prefix:"session-" envprefix:"SKALD_SESSION_"`
 	Database   Database   `embed:"" prefix:"database-" envprefix:"SKALD_DATABASE_"`
 	Kafka      Kafka      `embed:"" prefix:"kafka-" envprefix:"SKALD_KAFKA_"`
 	Topics     Topics     `embed:"" prefix:"topics-" envprefix:"SKALD_TOPICS_"`
@@ -38,6 +41,27 @@ type HTTP struct {
 	BodyReadTimeout   time.Duration `env:"BODY_READ_TIMEOUT" default:"15s" help:"How long a client may take to send its body."`
 	IdleTimeout       time.Duration `env:"IDLE_TIMEOUT" default:"60s" help:"How long an idle connection is kept."`
 	Rate              int           `env:"RATE" default:"0" help:"Most requests of one principal in a second, with bursts of twice as many; beyond them 429. 0: no limit."`
+}
+
+// OIDC is an OpenID Connect provider, where auth is oidc or both.
+type OIDC struct {
+	Issuer       string   `env:"ISSUER" placeholder:"URL" help:"The provider, exactly as its tokens name it."`
+	Audience     string   `env:"AUDIENCE" placeholder:"NAME" help:"Whom tokens of programs must be meant for."`
+	ClientID     string   `env:"CLIENT_ID" placeholder:"NAME" help:"Skald's own name at the provider, to sign people in to the dashboard. Empty: they can't."`
+	ClientSecret Secret   `env:"CLIENT_SECRET" placeholder:"TEXT" help:"The client's secret. Empty: a public client."`
+	RedirectURL  string   `env:"REDIRECT_URL" placeholder:"URL" help:"Where the provider sends people back: https://<skald>/sign-in/callback."`
+	Scopes       []string `env:"SCOPES" default:"openid,profile" placeholder:"NAME,..." help:"What is asked of the provider when people sign in."`
+	NameClaim    string   `env:"NAME_CLAIM" default:"sub" help:"The claim that names who it is, in the audit."`
+	RolesClaim   string   `env:"ROLES_CLAIM" default:"roles" help:"The claim with the roles; a path such as realm_access.roles leads into objects."`
+	TenantClaim  string   `env:"TENANT_CLAIM" default:"tenant" help:"The claim with the tenant."`
+	RoleMap      []string `env:"ROLE_MAP" placeholder:"VALUE=ROLE,..." help:"What values of the roles claim stand for, such as sre=operator,platform=admin. Others give nothing."`
+	Tenants      []string `env:"TENANTS" default:"default" placeholder:"NAME,..." help:"Tenants that the provider may speak for."`
+}
+
+// Session is how long somebody stays signed in to the dashboard.
+type Session struct {
+	Idle     time.Duration `env:"IDLE" default:"1h" help:"How long a session lasts that nobody uses."`
+	Lifetime time.Duration `env:"LIFETIME" default:"12h" help:"How long any session lasts."`
 }
 
 // Admin is the listener of /metrics and pprof. It has no authentication.

@@ -52,6 +52,8 @@ func TestConfig_EveryKeyHasThreeSpellings(t *testing.T) {
 	// A value for each key that differs from its default, by the default's form.
 	other := func(key configs.Key) string {
 		switch {
+		case key.Path == "auth":
+			return "keys"
 		case key.Path == "log.format":
 			return "json"
 		case key.Path == "log.level":
@@ -62,7 +64,7 @@ func TestConfig_EveryKeyHasThreeSpellings(t *testing.T) {
 			return "true"
 		case strings.HasSuffix(key.Default, "iB"):
 			return "2GiB"
-		case strings.HasSuffix(key.Default, "s") && key.Path != "http.addr", strings.HasSuffix(key.Default, "5m"):
+		case strings.HasSuffix(key.Default, "s") && key.Path != "http.addr", strings.HasSuffix(key.Default, "5m"), strings.HasPrefix(key.Path, "session."):
 			return "71s"
 		case strings.HasSuffix(key.Default, "d"):
 			return "77d"
@@ -267,7 +269,7 @@ func TestSampleFile_SaysTheDefaults(t *testing.T) {
 	plain, err := parse(t)
 	require.NoError(t, err)
 	withFile.File = ""
-	for _, list := range []*[]string{&withFile.Kafka.Brokers, &withFile.Retention.Sagas, &withFile.Webhook.Networks} {
+	for _, list := range []*[]string{&withFile.Kafka.Brokers, &withFile.Retention.Sagas, &withFile.OIDC.RoleMap, &withFile.Webhook.Networks} {
 		if len(*list) == 0 {
 			*list = nil
 		}

@@ -40,6 +40,7 @@ func (c *Config) Validate(required ...string) error {
 		"database.lock_timeout":                c.Database.LockTimeout,
 		"database.idle_in_transaction_timeout": c.Database.IdleInTransactionTimeout,
 		"sweep.interval":                       c.Sweep.Interval,
+		"session.idle":                         c.Session.Idle, "session.lifetime": c.Session.Lifetime,
 		"breaker.window":                       c.Breaker.Window, "breaker.pause": c.Breaker.Pause, "breaker.pause_max": c.Breaker.PauseMax, "breaker.try": c.Breaker.Try,
 	} {
 		// Postgres takes whole milliseconds, and reads 0 as "no limit".
@@ -55,6 +56,7 @@ func (c *Config) Validate(required ...string) error {
 	v.check(c.Breaker.Percent >= 1 && c.Breaker.Percent <= 100, "breaker.percent", "%d: want 1 to 100", c.Breaker.Percent)
 	c.validateRetention(&v)
 	c.validateWebhook(&v)
+	c.validateAuth(&v)
 	c.validateTracing(&v)
 	c.require(&v, required)
 	return v.err()
@@ -62,9 +64,9 @@ func (c *Config) Validate(required ...string) error {
 
 func (c *Config) validateServing(v *validator) {
 	if host, ok := v.addr("http.addr", c.HTTP.Addr); ok {
-		v.check(c.AllowUnauthenticated || isLoopback(host), "http.addr",
-			"%s is reachable from beyond this machine and there is no authentication: everybody would be admin; "+
-				"set SKALD_ALLOW_UNAUTHENTICATED=true if that is wanted", c.HTTP.Addr)
+		v.check(c.AllowUnauthenticated || c.Authenticated() || isLoopback(host), "http.addr",
+			"%s is reachable from beyond this machine and there is no authentication: everybody would be admin; set SKALD_AUTH=keys "+
+				"(see skald apikey), or SKALD_ALLOW_UNAUTHENTICATED=true if that is wanted", c.HTTP.Addr)
 	}
 	v.check(c.HTTP.Rate >= 0, "http.rate", "%d: want 0 (no limit) or more", c.HTTP.Rate)
 	if c.Admin.Addr != "" {

@@ -145,7 +145,16 @@ func (ref *reference) run(ctx context.Context, cfg *configs.Config, log *slog.Lo
 	if err := ref.setup(ctx, pool); err != nil {
 		return reachDatabase(err)
 	}
-	p := ref.make(pool, participants.Config{Topics: topicsOf(cfg), Logger: log})
+	settings := participants.Config{Topics: topicsOf(cfg), Logger: withTraceIDs(cfg, log)}
+	traces, err := openTracing(ctx, cfg, log, ref.name)
+	if err != nil {
+		return err
+	}
+	if traces != nil {
+		settings.TracerProvider = traces.Provider()
+		defer closeTracing(ctx, traces, log)
+	}
+	p := ref.make(pool, settings)
 	if cfg.Topics.Create {
 		if err := transport.EnsureTopics(ctx, int32(cfg.Topics.Partitions), p.Topic()); err != nil {
 			return fmt.Errorf("make the topic of %s: %w", ref.name, err)

@@ -18,6 +18,7 @@ import (
 	"github.com/skaldhq/skald/orchestrator"
 	"github.com/skaldhq/skald/orchestrator/kafka"
 	"github.com/skaldhq/skald/orchestrator/postgres"
+	"github.com/skaldhq/skald/orchestrator/tracing"
 )
 
 // server is one replica with its two listeners. Every part is put together in this file.
@@ -34,7 +35,7 @@ type server struct {
 
 // openServer listens, and answers that it is starting once it runs. The schema is up to date.
 func openServer(ctx context.Context, cfg *configs.Config, log *slog.Logger, policy portPolicy) (*server, error) {
-	s := &server{cfg: cfg, log: log, ready: func(context.Context) error { return nil }}
+	s := &server{cfg: cfg, log: withTraceIDs(cfg, log), ready: func(context.Context) error { return nil }}
 	var moved bool
 	var err error
 	if s.crash, err = newCrash(); err != nil {
@@ -99,6 +100,7 @@ type replica struct {
 	web     net.Listener
 	kafka   atomic.Bool // it was reached, and has the topics
 	metrics *api.Metrics
+	traces  *tracing.Tracing // nil: nothing is traced
 	crash   crashHooks
 }
 
@@ -119,6 +121,9 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 			r.close(context.WithoutCancel(ctx))
 		}
 	}()
+	if r.traces, err = openTracing(ctx, cfg, s.log, "skald"); err != nil {
+		return nil, err
+	}
 	store, err := r.openStore(ctx)
 	if err != nil {
 		return nil, err
@@ -153,6 +158,10 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 		WatchEvery:    time.Second,
 		Breaker:       breakerOf(&cfg.Breaker),
 	}
+	if r.traces != nil {
+		engine.Tracer, engine.Encoder = r.traces, codec.Tracing(r.traces.Command)
+		watchSpans(metrics.Registry(), r.traces)
+	}
 	s.crash.engine(&engine)
 	if r.engine, err = orchestrator.New(engine); err != nil {
 		return nil, err
@@ -163,6 +172,7 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 		RatePerSecond:        float64(cfg.HTTP.Rate),
 		Ready:                func(ctx context.Context) error { return errors.Join(r.connected(), s.ready(ctx)) },
 		CommandTopic:         topicsOf(cfg).Commands,
+		Tracing:              requestTracing(r.traces, cfg.Tracing.Link),
 		Version:              readBuild().Version,
 		Logger:               s.log,
 		DrainLimit:           min(cfg.DrainLimit, 20*time.Second),
@@ -186,6 +196,8 @@ func (r *replica) openStore(ctx context.Context) (*postgres.Store, error) {
 	} {
 		if pc.Role == postgres.RoleEngine {
 			pc.Configure = r.crash.pool()
+		} else {
+			pc.Configure = tracedQueries(r.traces)
 		}
 		pc.DSN, pc.LockTimeout, pc.IdleInTx = db.URL.Reveal(), db.LockTimeout, db.IdleInTransactionTimeout
 		pool, err := postgres.OpenPool(ctx, pc)
@@ -261,6 +273,7 @@ func (r *replica) close(ctx context.Context) {
 	for _, pool := range r.pools {
 		pool.Close()
 	}
+	closeTracing(ctx, r.traces, r.log)
 }
 
 // breakerOf is when the engine holds participants by itself.

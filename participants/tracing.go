@@ -2,6 +2,7 @@ package participants
 
 import (
 	"context"
+	"errors"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -13,7 +14,8 @@ import (
 )
 
 // Tracing continues the command's W3C trace with a span of its own, which the reply then carries. provider nil is the
-// global one; where that does nothing, the command's trace is echoed. New adds it.
+// global one; where that does nothing, the command's trace is echoed. New adds it. A span holds ids, names and codes: never a payload, nor
+// the text of an error or a panic, which may quote one.
 func Tracing(provider trace.TracerProvider) Middleware {
 	if provider == nil {
 		provider = otel.GetTracerProvider()
@@ -26,7 +28,13 @@ func Tracing(provider trace.TracerProvider) Middleware {
 				ctx = w3c.Extract(ctx, propagation.MapCarrier{wire.HeaderTraceParent: req.TraceParent, wire.HeaderTraceState: req.TraceState})
 			}
 			ctx, span := tracer.Start(ctx, string(req.Verb)+" "+req.Name, trace.WithSpanKind(trace.SpanKindConsumer))
-			defer span.End()
+			returned := false
+			defer func() { // span.End deferred as it is would record the panic's text
+				if !returned {
+					span.SetStatus(codes.Error, wire.CodePanic)
+				}
+				span.End()
+			}()
 			if span.IsRecording() {
 				span.SetAttributes(
 					attribute.String("skald.saga_id", req.SagaID.String()),
@@ -40,9 +48,12 @@ func Tracing(provider trace.TracerProvider) Middleware {
 				req.traceParent, req.traceState = out[wire.HeaderTraceParent], out[wire.HeaderTraceState]
 			}
 			result, err := next(ctx, req)
+			returned = true
 			switch {
+			case errors.Is(err, ErrNoReply):
+				span.SetStatus(codes.Error, "no_reply")
 			case err != nil:
-				span.SetStatus(codes.Error, err.Error())
+				span.SetStatus(codes.Error, failure(err).Code)
 			case result.Outcome == wire.Failed:
 				span.SetStatus(codes.Error, result.Code)
 			}

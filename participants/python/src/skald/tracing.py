@@ -34,7 +34,14 @@ def span(delivery: Delivery) -> Iterator[None]:
     parent = w3c.extract({"traceparent": c.traceparent, "tracestate": c.tracestate})
     attributes: dict[str, str | int] = {"skald.saga_id": str(c.saga_id), "skald.step": c.step, "skald.attempt": c.attempt}
     tracer = trace.get_tracer("skald")
-    with tracer.start_as_current_span(f"{c.verb} {c.name}", context=parent, kind=trace.SpanKind.CONSUMER, attributes=attributes):
+    with tracer.start_as_current_span(
+        f"{c.verb} {c.name}",
+        context=parent,
+        kind=trace.SpanKind.CONSUMER,
+        attributes=attributes,
+        record_exception=False,  # its text may quote a payload
+        set_status_on_exception=False,
+    ):
         carrier: dict[str, str] = {}
         w3c.inject(carrier)
         delivery.traceparent = carrier.get("traceparent", "")

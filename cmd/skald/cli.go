@@ -20,7 +20,9 @@ type cli struct {
 	Dev         devCmd         `cmd:"" group:"run" help:"Run everything on this machine, with servers embedded, and place three orders."`
 	Serve       serveCmd       `cmd:"" group:"run" help:"Run the engine and the API against given Postgres and Kafka."`
 	Participant participantCmd `cmd:"" group:"run" help:"Run one reference participant as a process of its own; or list those of a server."`
+	Conformance conformanceCmd `cmd:"" group:"run" help:"Play against a participant what the protocol says that it must stand."`
 	Migrate     migrateCmd     `cmd:"" group:"run" help:"Make, remove or look at the schema skald."`
+	Apikey      apikeyCmd      `cmd:"" group:"run" help:"Make, list, rotate and revoke API keys."`
 	Topics      topicsCmd      `cmd:"" group:"run" help:"Make the topics that are missing."`
 
 	Saga       sagaCmd       `cmd:"" group:"operate" help:"Start, read and operate sagas."`
@@ -130,9 +132,10 @@ func usageError(err error) error {
 func shapeFlags(k *kong.Kong) error {
 	shown := map[string][]string{
 		"dev":         {"data-dir", "http-addr", "admin-addr", "database-url", "kafka-brokers", "log-level", "log-format", "config"},
-		"serve":       {"http-addr", "admin-addr", "database-url", "kafka-brokers", "reply-keys", "instance-id", "allow-unauthenticated", "log-level", "log-format", "config"},
+		"serve":       {"http-addr", "admin-addr", "database-url", "kafka-brokers", "reply-keys", "instance-id", "auth", "allow-unauthenticated", "log-level", "log-format", "config"},
 		"participant": {"admin-addr", "database-url", "kafka-brokers", "topics-prefix", "log-level", "log-format", "config"},
 		"migrate":     {"database-url", "config"},
+		"apikey":      {"database-url", "config"},
 		"audit":       {"database-url", "config"},
 		"retention":   {"database-url", "config", "retention-default", "retention-sagas", "retention-drop", "retention-rate"},
 		"topics":      {"database-url", "kafka-brokers", "topics-prefix", "topics-partitions", "topics-replication", "config"},

@@ -30,6 +30,8 @@ type Config struct {
 
 	// Authenticator finds out who asks. nil: everyone is admin of the tenant default, and only this machine is served.
 	Authenticator Authenticator
+	// SignIn signs browsers in. nil: the dashboard has no sign-in page.
+	SignIn SignIn
 	// AllowUnauthenticated serves other machines too though nobody is authenticated (see CheckExposure).
 	AllowUnauthenticated bool
 	RatePerSecond        float64 // requests of one principal, with bursts of twice as many; 0: no limit

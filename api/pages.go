@@ -24,7 +24,14 @@ var _ dashboard.Backend = pageBackend{}
 // Viewer is who asks.
 func (p pageBackend) Viewer(ctx context.Context) dashboard.Viewer {
 	who := requestOf(ctx).principal
-	return dashboard.Viewer{Name: who.Name, Tenant: who.Tenant, May: func(permission string) bool { return who.May(Permission(permission)) }}
+	roles := make([]string, len(who.Roles))
+	for i, role := range who.Roles {
+		roles[i] = string(role)
+	}
+	return dashboard.Viewer{
+		Name: who.Name, Tenant: who.Tenant, Roles: roles, Session: who.Session,
+		May: func(permission string) bool { return who.May(Permission(permission)) },
+	}
 }
 
 // ask calls a handler as its route would: the permission first, then what the input finds wrong with itself, then the handler, for

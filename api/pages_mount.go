@@ -32,6 +32,7 @@ func (a *API) mountPages() error {
 			switch {
 			case p == nil:
 				route.Handler.ServeHTTP(w, r)
+			case p.Status == http.StatusUnauthorized && a.cfg.SignIn != nil && a.sendToSignIn(w, r):
 			case strings.Contains(r.Header.Get("Accept"), "text/html"):
 				pages.Refuse(w, r, p.Problem)
 			default:
@@ -39,6 +40,7 @@ func (a *API) mountPages() error {
 			}
 		})))
 	}
+	a.mountSignIn()
 	return nil
 }
 

@@ -71,6 +71,8 @@ type Principal struct {
 	Name   string // stands in the audit
 	Tenant string
 	Roles  []Role
+	// Session says that a browser's session stands for it, which signing out ends.
+	Session bool `json:"-"`
 }
 
 // May reports whether one of the principal's roles has the permission.

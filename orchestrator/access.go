@@ -69,3 +69,21 @@ type Session struct {
 	IdleUntil time.Time
 	EndsAt    time.Time // IdleUntil is never after it
 }
+
+// States of an API key.
+const (
+	APIKeyGood    = "good"
+	APIKeyExpired = "expired"
+	APIKeyRevoked = "revoked"
+)
+
+// State is what a key is good for at that time.
+func (k *APIKey) State(at time.Time) string {
+	switch {
+	case !k.RevokedAt.IsZero():
+		return APIKeyRevoked
+	case !k.ExpiresAt.IsZero() && !at.Before(k.ExpiresAt):
+		return APIKeyExpired
+	}
+	return APIKeyGood
+}

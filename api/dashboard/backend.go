@@ -29,7 +29,10 @@ type Backend interface {
 type Viewer struct {
 	Name   string
 	Tenant string
-	May    func(permission string) bool // by the names that the API documents, such as operate
+	Roles  []string
+	// Session says that the viewer signed in, and may sign out.
+	Session bool
+	May     func(permission string) bool // by the names that the API documents, such as operate
 }
 
 // SagaBackend reads sagas, starts them and acts on them.

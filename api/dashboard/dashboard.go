@@ -67,6 +67,7 @@ func (d *Dashboard) page(r *http.Request, section ui.Section, title string) ui.P
 	who := d.backend.Viewer(r.Context())
 	return ui.Page{Title: title, Section: section, Shell: &ui.Shell{
 		Asset: d.assets.URL, Version: d.version, Name: who.Name, Tenant: who.Tenant, Alarms: d.series.alarms(who.Tenant),
+		Roles: who.Roles, Session: who.Session, May: who.May,
 	}}
 }
 

@@ -46,6 +46,9 @@ type dev struct {
 
 // Run runs dev mode until ctx ends.
 func (cmd *devCmd) Run(ctx context.Context, term *console, all *cli) (err error) {
+	if cmd.Authenticated() {
+		return hint(wrongUsage("dev mode lets everybody in, and is reached from this machine alone; auth is %s", cmd.Auth), "skald serve --auth "+cmd.Auth)
+	}
 	if err := checkSettings(&cmd.Config); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 // remote is the server that a command talks to.
 type remote struct {
 	Server string `env:"SKALD_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Address of the API."`
-	Token  string `env:"SKALD_TOKEN" placeholder:"TOKEN" help:"Sent as bearer, where the server asks for one."`
+	Token  string `env:"SKALD_API_KEY,SKALD_TOKEN" placeholder:"TOKEN" help:"An API key, or a token of the identity provider, where the server asks for one."`
 }
 
 // open makes the client; nothing is sent yet.

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/skaldhq/skald/api"
+	"github.com/skaldhq/skald/api/auth"
 	"github.com/skaldhq/skald/configs"
 	"github.com/skaldhq/skald/orchestrator"
 	"github.com/skaldhq/skald/orchestrator/kafka"
@@ -99,6 +100,7 @@ type replica struct {
 	api     *api.API
 	web     net.Listener
 	kafka   atomic.Bool // it was reached, and has the topics
+	auth    *auth.Auth  // nil: nobody is asked who they are
 	metrics *api.Metrics
 	traces  *tracing.Tracing // nil: nothing is traced
 	crash   crashHooks
@@ -166,7 +168,10 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 	if r.engine, err = orchestrator.New(engine); err != nil {
 		return nil, err
 	}
-	r.api, err = api.New(api.Config{
+	if r.auth, err = openAuth(cfg, store, s.log); err != nil {
+		return nil, err
+	}
+	apiConfig := api.Config{
 		Engine: r.engine, Hub: hub, Metrics: metrics, Events: events, Audit: store,
 		AllowUnauthenticated: cfg.AllowUnauthenticated,
 		RatePerSecond:        float64(cfg.HTTP.Rate),
@@ -176,7 +181,11 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 		Version:              readBuild().Version,
 		Logger:               s.log,
 		DrainLimit:           min(cfg.DrainLimit, 20*time.Second),
-	})
+	}
+	if r.auth != nil {
+		apiConfig.Authenticator, apiConfig.SignIn = r.auth, r.auth
+	}
+	r.api, err = api.New(apiConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -244,6 +253,9 @@ func (r *replica) run(ctx context.Context, alongside []func(context.Context, *re
 		}
 		return err
 	})
+	if r.auth != nil {
+		group.Go(func() error { return r.auth.Run(ctx) })
+	}
 	group.Go(func() error { return r.retain(ctx) })
 	group.Go(func() error { return r.notify(ctx) })
 	for _, f := range alongside {

@@ -70,7 +70,10 @@ func (cmd *serveCmd) prepare(ctx context.Context, log *slog.Logger) error {
 func checkSettings(cfg *configs.Config, required ...string) error {
 	err := cfg.Validate(required...)
 	if err == nil {
-		err = api.CheckExposure(cfg.HTTP.Addr, cfg.AllowUnauthenticated)
+		err = api.CheckExposure(cfg.HTTP.Addr, cfg.AllowUnauthenticated || cfg.Authenticated())
+	}
+	if err == nil && cfg.ByOIDC() {
+		_, err = providerOf(&cfg.OIDC)
 	}
 	if err == nil {
 		return nil
@@ -88,7 +91,7 @@ func checkSettings(cfg *configs.Config, required ...string) error {
 		wrong.hints = append(wrong.hints, "skald dev   needs neither: it brings its own")
 	}
 	if errors.Is(err, api.ErrExposed) {
-		wrong.hints = append(wrong.hints, "--http-addr 127.0.0.1:8080   or SKALD_ALLOW_UNAUTHENTICATED=true")
+		wrong.hints = append(wrong.hints, "--auth keys   and skald apikey create, for the first one", "--http-addr 127.0.0.1:8080   or SKALD_ALLOW_UNAUTHENTICATED=true")
 	}
 	return wrong
 }

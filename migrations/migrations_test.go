@@ -151,6 +151,15 @@ func TestRoleOfTheEngine(t *testing.T) {
 	require.NoError(t, err, "a replica that is told to migrate needs no right where nothing is to do")
 	require.Empty(t, applied)
 	require.NoError(t, exec(`SET ROLE `+role))
+	for _, sql := range []string{
+		`SELECT skald.make_partitions(6)`, `SELECT skald.append_audit('default', now(), 'ada', 'pause', NULL, '', '\x01')`,
+		`SELECT skald.start_saga('errand', '{}')`, `SELECT skald.start_status('x')`, `SELECT skald.start_tenant()`,
+	} {
+		require.ErrorContains(t, exec(sql), "permission denied for function", "who may look into the schema forges no audit, and starts nothing")
+	}
+	require.NoError(t, exec(`RESET ROLE`))
+	require.NoError(t, exec(`GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA skald TO `+role))
+	require.NoError(t, exec(`SET ROLE `+role))
 	require.NoError(t, exec(`SELECT skald.make_partitions(6)`))
 	require.NoError(t, exec(`SELECT skald.append_audit('default', now(), 'ada', 'pause', NULL, '', '\x01')`))
 	require.ErrorContains(t, exec(`UPDATE skald.audit SET actor = 'bob'`), "permission denied")

@@ -27,9 +27,10 @@ func (k *keeper) run(ctx context.Context) {
 			k.log.WarnContext(ctx, "maintenance is tried again", "error", err)
 		default:
 			k.health.partitions(done.PartitionsUntil)
-			if done.PartitionsMade+done.KeysRemoved+done.ReceiptsRemoved+done.OperationsRemoved+done.QuarantineRemoved > 0 {
+			if done.PartitionsMade+done.KeysRemoved+done.ReceiptsRemoved+done.OperationsRemoved+done.QuarantineRemoved+done.StartRequestsRemoved > 0 {
 				k.log.InfoContext(ctx, "maintained", "partitions_made", done.PartitionsMade, "partitions_until", done.PartitionsUntil,
-					"keys_removed", done.KeysRemoved, "receipts_removed", done.ReceiptsRemoved, "operations_removed", done.OperationsRemoved, "quarantine_removed", done.QuarantineRemoved)
+					"keys_removed", done.KeysRemoved, "receipts_removed", done.ReceiptsRemoved, "operations_removed", done.OperationsRemoved, "quarantine_removed", done.QuarantineRemoved,
+					"start_requests_removed", done.StartRequestsRemoved)
 			}
 		}
 		k.clock.Sleep(ctx, pause)

@@ -294,6 +294,7 @@ type Maintained struct {
 	KeysRemoved     int
 	ReceiptsRemoved int
 	// Of what was done with long ago: operations that ended, and quarantined records that were redriven or discarded.
-	OperationsRemoved int
-	QuarantineRemoved int
+	OperationsRemoved    int
+	StartRequestsRemoved int // that were answered before the keys expired that their starts won
+	QuarantineRemoved    int
 }

@@ -31,7 +31,7 @@ func Open(cfg Config) (*Broker, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &Broker{
 		publisher: newPublisher(&cfg),
-		consumer:  newConsumer(&cfg, NewCodec(cfg.Topics, cfg.Cluster, cfg.Keys)),
+		consumer:  newConsumer(&cfg, "replies", NewCodec(cfg.Topics, cfg.Cluster, cfg.Keys).Decode, cfg.Topics.Replies()),
 		cancel:    cancel,
 		ended:     make(chan struct{}),
 	}

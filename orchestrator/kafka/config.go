@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -34,6 +35,10 @@ type Config struct {
 	StallAfter  time.Duration
 	Partitions  int32 // of topics that are made; 0: 12
 	Replication int16 // of topics that are made; 0: -1, the broker's default
+	// StartTopics are read for starts. nil: skald.starts, behind the prefix; empty: none.
+	StartTopics []string
+	// AnswerTopics are where starts may be answered; Admin makes them beside the engine's own.
+	AnswerTopics []string
 	Log         *slog.Logger
 	Hooks       Hooks
 
@@ -81,6 +86,9 @@ func (c *Config) setDefaults() {
 	setDefault(&c.StallAfter, 30*time.Second)
 	setDefault(&c.Partitions, 12)
 	setDefault(&c.Replication, -1)
+	if c.StartTopics == nil {
+		c.StartTopics = []string{c.Topics.Starts()}
+	}
 	setDefault(&c.fetchWait, fetchWaitDefault)
 	setDefault(&c.revokeFor, time.Second)
 	setDefault(&c.maxAhead, 8192)
@@ -108,6 +116,11 @@ func (c *Config) Validate() error {
 	}
 	if topic := c.Topics.Replies(); !wire.ValidTopic(topic) {
 		errs = append(errs, fmt.Errorf("topics.prefix: %q is no topic", topic))
+	}
+	for _, topic := range append(slices.Clone(c.StartTopics), c.AnswerTopics...) {
+		if !wire.ValidTopic(topic) {
+			errs = append(errs, fmt.Errorf("starts: %q is no topic", topic))
+		}
 	}
 	if c.SASL != nil {
 		errs = append(errs, c.SASL.validate())

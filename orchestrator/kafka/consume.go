@@ -19,20 +19,22 @@ const (
 	fetchBytes = 4 << 20
 )
 
-// consumer reads the reply topic as a member of the group. run supervises; each partition has a goroutine that decodes.
+// consumer reads topics as a member of a group: the replies, or the starts. run supervises; each partition has a goroutine that
+// decodes.
 type consumer struct {
 	cfg      *Config
-	codec    *Codec
-	topic    string
+	decode   func(*sarama.ConsumerMessage) orchestrator.Delivery
+	what     string // it reads, for the log
+	topics   []string
 	out      chan orchestrator.Delivery
 	stopped  chan struct{}
 	stopOnce sync.Once
 	assigned atomic.Int32 // partitions at present
 }
 
-func newConsumer(cfg *Config, codec *Codec) *consumer {
+func newConsumer(cfg *Config, what string, decode func(*sarama.ConsumerMessage) orchestrator.Delivery, topics ...string) *consumer {
 	return &consumer{
-		cfg: cfg, codec: codec, topic: cfg.Topics.Replies(),
+		cfg: cfg, decode: decode, what: what, topics: topics,
 		out: make(chan orchestrator.Delivery, fetchCount), stopped: make(chan struct{}),
 	}
 }
@@ -126,7 +128,7 @@ func (c *consumer) member(ctx context.Context) (joined bool, err error) {
 	short := 0 // sessions in a row that ended at once
 	for ctx.Err() == nil && err == nil {
 		began := time.Now()
-		err = group.Consume(ctx, []string{c.topic}, h) // nil after each rebalance, and when a partition could not be read
+		err = group.Consume(ctx, c.topics, h) // nil after each rebalance, and when a partition could not be read
 		if short++; time.Since(began) > time.Second {
 			short = 0
 		}
@@ -144,7 +146,7 @@ func (c *consumer) failed(err error) {
 	if err == nil {
 		return
 	}
-	c.cfg.Log.Warn("Reading replies failed and is tried again", "error", err)
+	c.cfg.Log.Warn("Reading "+c.what+" failed and is tried again", "error", err)
 	if hook := c.cfg.Hooks.ConsumerFailed; hook != nil {
 		hook(err)
 	}

@@ -30,9 +30,12 @@ func (h *handler) Setup(session sarama.ConsumerGroupSession) error {
 	h.joined = true
 	partitions := session.Claims()
 	h.committed = sync.OnceValues(func() (*sarama.OffsetFetchResponse, error) { return h.fetchCommitted(partitions) })
-	n := int32(len(partitions[h.consumer.topic]))
+	n := int32(0)
+	for _, list := range partitions {
+		n += int32(len(list))
+	}
 	h.consumer.assigned.Store(n)
-	h.consumer.cfg.Log.Info("Partitions of the reply topic assigned", "partitions", n, "generation", session.GenerationID())
+	h.consumer.cfg.Log.Info("Partitions of the "+h.consumer.what+" assigned", "partitions", n, "generation", session.GenerationID())
 	return nil
 }
 
@@ -93,7 +96,7 @@ func (h *handler) ConsumeClaim(session sarama.ConsumerGroupSession, from sarama.
 
 // read decodes a record and hands it on.
 func (h *handler) read(c *claim, msg *sarama.ConsumerMessage) error {
-	return h.hand(c, h.consumer.codec.Decode(msg), msg.Offset, len(msg.Value))
+	return h.hand(c, h.consumer.decode(msg), msg.Offset, len(msg.Value))
 }
 
 // hand gives a delivery to Fetch, unless its offset was read before; the error is that of a session that is over.

@@ -34,10 +34,10 @@ type Ensured struct {
 	Compressed []string
 }
 
-// Own lists the engine's own topics.
+// Own lists the engine's own topics, and those where it answers starts.
 func (a *Admin) Own() []string {
 	t := a.cfg.Topics
-	return []string{t.Replies(), t.Events(), t.Starts()}
+	return slices.Concat([]string{t.Replies(), t.Events()}, a.cfg.StartTopics, a.cfg.AnswerTopics)
 }
 
 // Ensure makes the topics that do not exist, with Config.Partitions and Config.Replication, and waits until all have leaders.
@@ -120,7 +120,7 @@ func (a *Admin) with(ctx context.Context, do func(sarama.ClusterAdmin) error) er
 
 // unpacked reports whether the engine reads the topic, so that the broker must check its sizes after unpacking (T8).
 func (a *Admin) unpacked(topic string) bool {
-	return topic == a.cfg.Topics.Replies() || topic == a.cfg.Topics.Starts()
+	return topic == a.cfg.Topics.Replies() || slices.Contains(a.cfg.StartTopics, topic)
 }
 
 func (a *Admin) make(admin sarama.ClusterAdmin, topic string) (bool, error) {

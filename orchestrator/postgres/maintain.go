@@ -50,6 +50,10 @@ func (s *Store) maintainSlice(ctx context.Context, done *orchestrator.Maintained
 		if err != nil {
 			return err
 		}
+		requests, err := tx.Exec(ctx, sqlRemoveStartRequests, s.cfg.KeepKeys, sliceRows)
+		if err != nil {
+			return err
+		}
 		for _, statement := range []string{sqlRemoveFences, sqlRemoveQuotas} {
 			if _, err := tx.Exec(ctx, statement); err != nil {
 				return err
@@ -64,7 +68,8 @@ func (s *Store) maintainSlice(ctx context.Context, done *orchestrator.Maintained
 		done.PartitionsUntil = timeOf(until)
 		done.KeysRemoved += int(keys.RowsAffected())
 		done.ReceiptsRemoved += int(receipts.RowsAffected())
-		more = keys.RowsAffected() == sliceRows || receipts.RowsAffected() == sliceRows || handled
+		done.StartRequestsRemoved += int(requests.RowsAffected())
+		more = keys.RowsAffected() == sliceRows || receipts.RowsAffected() == sliceRows || requests.RowsAffected() == sliceRows || handled
 		return nil
 	})
 	return more, err

@@ -69,6 +69,10 @@ func statements() map[string]string {
 		"sqlClaimBusinessKey":     sqlClaimBusinessKey,
 		"sqlReadBusinessKey":      sqlReadBusinessKey,
 		"sqlHint":                 sqlHint,
+		"sqlListenStarts":         sqlListenStarts,
+		"sqlTakeStartRequests":    sqlTakeStartRequests,
+		"sqlAnswerStartRequests":  sqlAnswerStartRequests,
+		"sqlRemoveStartRequests":  sqlRemoveStartRequests,
 		"sqlListen":               sqlListen,
 		"sqlAttached":             sqlAttached,
 		"sqlTouchOutbox":          sqlTouchOutbox,
@@ -189,7 +193,7 @@ func TestSQL_Prepares(t *testing.T) {
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	for name, sql := range statements() {
 		switch name {
-		case "sqlBegin", "sqlShortLocks", "sqlLockKeys", "sqlCommit", "sqlRollback", "sqlListen":
+		case "sqlBegin", "sqlShortLocks", "sqlLockKeys", "sqlCommit", "sqlRollback", "sqlListen", "sqlListenStarts":
 			continue // utility statements: the store's suite runs them
 		}
 		_, err := conn.Exec(t.Context(), "PREPARE p AS "+sql)

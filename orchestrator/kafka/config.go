@@ -39,8 +39,8 @@ type Config struct {
 	StartTopics []string
 	// AnswerTopics are where starts may be answered; Admin makes them beside the engine's own.
 	AnswerTopics []string
-	Log         *slog.Logger
-	Hooks       Hooks
+	Log          *slog.Logger
+	Hooks        Hooks
 
 	fetchWait time.Duration // how long an idle fetch waits at the broker
 	revokeFor time.Duration // how long a revoked partition waits for its marks

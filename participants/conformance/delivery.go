@@ -11,6 +11,7 @@ import (
 type delivery struct {
 	command   wire.Command
 	record    wire.Record
+	malformed bool // there is nobody to be answered, and no right reply
 	answers   []answer
 	heartbeat int // how many replies said inprogress
 }

@@ -42,6 +42,7 @@ func malformed() []scenario {
 // playMalformed sends a record that is no command and, behind it in the same partition, one that is.
 func playMalformed(s *scene, change func(*wire.Record)) {
 	bad := s.deliver(s.command(wire.RandomID(), s.Plan.Command, wire.Execute, 0, render(s.Plan.Payload, s.saga)))
+	bad.malformed = true
 	good := s.deliver(s.execute(0))
 	change(&bad.record)
 	bad.record.Partition = good.record.Partition

@@ -122,7 +122,7 @@ func (s *session) take(r *wire.Record) {
 		return
 	}
 	for _, rule := range rules() {
-		if rule.judge == nil || rule.about != nil && !rule.about(r) {
+		if best.malformed || rule.judge == nil || rule.about != nil && !rule.about(r) {
 			continue
 		}
 		s.judged[rule.Name]++

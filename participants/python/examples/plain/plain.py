@@ -27,37 +27,36 @@ CREATE TABLE IF NOT EXISTS payments.refunds (refund_id text PRIMARY KEY, payment
 class Payments:
     """Handles one command in one transaction: conn is in it, h are the command's headers."""
     def __init__(self, conn, h):
-        self.conn, self.h, self.command, self.edition = conn, h, uuid.UUID(h["ce_id"]), int(h["ce_sagaedition"])
+        self.db, self.h, self.id, self.edition = conn, h, uuid.UUID(h["ce_id"]), int(h["ce_sagaedition"])
 
     def charge(self, payload):
         if not isinstance(payload, dict) or not payload.get("order_id") or not payload.get("token"):
             return "rejected", "invalid_payload", None
         if payload["token"] == "tok_declined":
             return "rejected", "card_declined", None
-        row = ["pay_" + self.command.hex[:16], self.h["ce_subject"], payload.get("amount_cents", 0)]
-        self.conn.execute("INSERT INTO payments.payments VALUES (%s, %s, %s, 'charged')", row)
+        row = ["pay_" + self.id.hex[:16], self.h["ce_subject"], payload.get("amount_cents", 0)]
+        self.db.execute("INSERT INTO payments.payments VALUES (%s, %s, %s, 'charged')", row)
         return "succeeded", "", {"payment_id": row[0]}
 
     def refund(self, executed):
         payment, update = "pay_" + executed.hex[:16], "UPDATE payments.payments SET status = 'refunded' WHERE payment_id = %s"
-        cents = self.conn.execute(update + " RETURNING amount_cents", [payment]).fetchone()[0]
-        self.conn.execute("INSERT INTO payments.refunds VALUES (%s, %s, %s)", ["ref_" + self.command.hex[:16], payment, cents])
+        cents = self.db.execute(update + " RETURNING amount_cents", [payment]).fetchone()[0]
+        self.db.execute("INSERT INTO payments.refunds VALUES (%s, %s, %s)", ["ref_" + self.id.hex[:16], payment, cents])
         return "succeeded", "", {"payment_id": payment}
 
     def insert(self, key, state):
         """The row that is there, locked; None where it was inserted. It waits for a transaction that has inserted it and is open."""
-        inserted = self.conn.execute(INSERT, [*key, self.command, self.edition, state]).rowcount
-        return None if inserted else self.conn.execute(SELECT, key).fetchone()
+        return None if self.db.execute(INSERT, [*key, self.id, self.edition, state]).rowcount else self.db.execute(SELECT, key).fetchone()
 
     def put(self, key, state, code="", output=None):
-        self.conn.execute(UPDATE, [self.command, self.edition, state, code, output, *key])
+        self.db.execute(UPDATE, [self.id, self.edition, state, code, output, *key])
 
     def begin(self, key):
         """The tables "execute" and, for its own row, "compensate": None where the command is to run, else its answer."""
         known, edition, state, code, output = self.insert(key, "claimed") or (None,) * 5
         if state == "compensate_tombstone":
             return "rejected", "already_compensated", None
-        if state and (known == self.command or self.edition > edition and state == "succeeded" and code != "nothing_to_undo"):
+        if state and (known == self.id or self.edition > edition and state == "succeeded" and code != "nothing_to_undo"):
             return state, code, output and json.loads(output)
         if state and self.edition <= edition:
             return "rejected", "superseded", None
@@ -84,8 +83,10 @@ class Payments:
 def answer(conn, message):
     """The reply's topic, headers and value. A ValueError, KeyError or AttributeError where the record is no command."""
     h, payload = {k: v.decode() for k, v in message.headers() or []}, json.loads(message.value() or b"")
-    if not all(h[name] for name in READ) or uuid.UUID(h["ce_subject"]) != uuid.UUID(message.key().decode()):
-        raise ValueError("a header is empty, or the key is another saga's")
+    known = all(h[name] for name in READ) and len(h) == len(message.headers()) and h["ce_type"].startswith(NAME + ".")
+    typed = h["ce_sagaverb"] in ("execute", "compensate", "probe") and (h["ce_sagaattempt"] + h["ce_sagaedition"]).isdecimal()
+    if not known or not typed or uuid.UUID(h["ce_subject"]) != uuid.UUID(message.key().decode()):
+        raise ValueError("a header is empty, comes twice or is not of its type, or the record is another saga's or participant's")
     try:
         with conn.transaction():
             outcome, code, output = Payments(conn, h).handle(payload)
@@ -97,7 +98,7 @@ def answer(conn, message):
     return h["ce_replyto"], own, json.dumps(output) if output else None
 
 
-running, common = [True], {"bootstrap.servers": os.environ["SKALD_KAFKA_BROKERS"], "enable.metrics.push": False}
+running, lost, common = [True], [], {"bootstrap.servers": os.environ["SKALD_KAFKA_BROKERS"], "enable.metrics.push": False}
 signal.signal(signal.SIGTERM, lambda *_: running.clear())
 producer = Producer({**common, "acks": "all", "enable.idempotence": True, "partitioner": "murmur2_random"})
 consumer = Consumer({**common, "group.id": PREFIX + NAME, "auto.offset.reset": "earliest", "enable.auto.commit": False})
@@ -105,15 +106,14 @@ consumer.subscribe([f"{PREFIX}{NAME}.commands"])
 with psycopg.connect(os.environ["SKALD_DATABASE_URL"], autocommit=True) as conn:
     conn.execute(TABLES)
     while running:
-        message = consumer.poll(0.5)
-        if message is None or message.error():
+        if (message := consumer.poll(0.5)) is None or message.error():
             continue
         try:
-            topic, headers, value = answer(conn, message)
-            producer.produce(topic, key=message.key(), value=value, headers=list(headers.items()))
+            topic, own, value = answer(conn, message)
+            producer.produce(topic, key=message.key(), value=value, headers=[*own.items()], on_delivery=lambda e, _: e and lost.append(e))
         except (KeyError, ValueError, AttributeError) as e:
             print("no command:", repr(e), message.topic(), message.partition(), message.offset(), flush=True)
-        if producer.flush(30):
+        if producer.flush(30) or lost:
             raise SystemExit("the reply was not delivered")  # nor is the offset committed: the command comes again
         consumer.commit(message, asynchronous=False)
 consumer.close()

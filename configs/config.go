@@ -22,6 +22,7 @@ type Config struct {
 	Database   Database   `embed:"" prefix:"database-" envprefix:"SKALD_DATABASE_"`
 	Kafka      Kafka      `embed:"" prefix:"kafka-" envprefix:"SKALD_KAFKA_"`
 	Topics     Topics     `embed:"" prefix:"topics-" envprefix:"SKALD_TOPICS_"`
+	Starts     Starts     `embed:"" prefix:"starts-" envprefix:"SKALD_STARTS_"`
 	Intake     Intake     `embed:"" prefix:"intake-" envprefix:"SKALD_INTAKE_"`
 	Sweep      Sweep      `embed:"" prefix:"sweep-" envprefix:"SKALD_SWEEP_"`
 	Outbox     Outbox     `embed:"" prefix:"outbox-" envprefix:"SKALD_OUTBOX_"`

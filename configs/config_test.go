@@ -269,7 +269,7 @@ func TestSampleFile_SaysTheDefaults(t *testing.T) {
 	plain, err := parse(t)
 	require.NoError(t, err)
 	withFile.File = ""
-	for _, list := range []*[]string{&withFile.Kafka.Brokers, &withFile.Retention.Sagas, &withFile.OIDC.RoleMap, &withFile.Webhook.Networks} {
+	for _, list := range []*[]string{&withFile.Kafka.Brokers, &withFile.Retention.Sagas, &withFile.Starts.ReplyTo, &withFile.OIDC.RoleMap, &withFile.Webhook.Networks} {
 		if len(*list) == 0 {
 			*list = nil
 		}

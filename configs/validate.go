@@ -41,7 +41,7 @@ func (c *Config) Validate(required ...string) error {
 		"database.idle_in_transaction_timeout": c.Database.IdleInTransactionTimeout,
 		"sweep.interval":                       c.Sweep.Interval,
 		"session.idle":                         c.Session.Idle, "session.lifetime": c.Session.Lifetime,
-		"breaker.window":                       c.Breaker.Window, "breaker.pause": c.Breaker.Pause, "breaker.pause_max": c.Breaker.PauseMax, "breaker.try": c.Breaker.Try,
+		"breaker.window": c.Breaker.Window, "breaker.pause": c.Breaker.Pause, "breaker.pause_max": c.Breaker.PauseMax, "breaker.try": c.Breaker.Try,
 	} {
 		// Postgres takes whole milliseconds, and reads 0 as "no limit".
 		v.check(d >= time.Millisecond, key, "%s: want 1ms or more", d)
@@ -54,6 +54,7 @@ func (c *Config) Validate(required ...string) error {
 		v.check(limit.got >= limit.least, key, "%s: want %s or more", limit.got, limit.least)
 	}
 	v.check(c.Breaker.Percent >= 1 && c.Breaker.Percent <= 100, "breaker.percent", "%d: want 1 to 100", c.Breaker.Percent)
+	c.validateStarts(&v)
 	c.validateRetention(&v)
 	c.validateWebhook(&v)
 	c.validateAuth(&v)

@@ -90,20 +90,22 @@ func (s *server) run(ctx context.Context, alongside ...func(context.Context, *re
 
 // replica is an engine with its API and the connections of both.
 type replica struct {
-	cfg     *configs.Config
-	log     *slog.Logger
-	pools   []*pgxpool.Pool
-	broker  *kafka.Broker
-	admin   *kafka.Admin
-	groups  *kafka.LagReader
-	engine  *orchestrator.Engine
-	api     *api.API
-	web     net.Listener
-	kafka   atomic.Bool // it was reached, and has the topics
-	auth    *auth.Auth  // nil: nobody is asked who they are
-	metrics *api.Metrics
-	traces  *tracing.Tracing // nil: nothing is traced
-	crash   crashHooks
+	cfg      *configs.Config
+	log      *slog.Logger
+	pools    []*pgxpool.Pool
+	broker   *kafka.Broker
+	starts   *kafka.Starts // nil: no topic is read for them
+	requests *postgres.StartRequests
+	admin    *kafka.Admin
+	groups   *kafka.LagReader
+	engine   *orchestrator.Engine
+	api      *api.API
+	web      net.Listener
+	kafka    atomic.Bool // it was reached, and has the topics
+	auth     *auth.Auth  // nil: nobody is asked who they are
+	metrics  *api.Metrics
+	traces   *tracing.Tracing // nil: nothing is traced
+	crash    crashHooks
 }
 
 // connected is nil once Kafka was reached. Later outages make no replica unready: commands wait in the outbox.
@@ -163,6 +165,9 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 	if r.traces != nil {
 		engine.Tracer, engine.Encoder = r.traces, codec.Tracing(r.traces.Command)
 		watchSpans(metrics.Registry(), r.traces)
+	}
+	if err := r.openStarts(&engine, store, kcfg); err != nil {
+		return nil, err
 	}
 	s.crash.engine(&engine)
 	if r.engine, err = orchestrator.New(engine); err != nil {
@@ -271,6 +276,7 @@ func (r *replica) run(ctx context.Context, alongside []func(context.Context, *re
 func (r *replica) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	r.closeStarts(ctx)
 	if r.broker != nil {
 		r.crash.leaving()
 		if err := r.broker.Close(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,7 +21,10 @@ const tenantDefault = "default"
 
 // kafkaConfig is the engine's connection, without keys.
 func kafkaConfig(cfg *configs.Config, log *slog.Logger) kafka.Config {
+	tenants, _ := cfg.StartTenants() // the settings were checked
+	answers, _ := cfg.StartAnswers()
 	return kafka.Config{
+		StartTopics: slices.AppendSeq([]string{}, maps.Keys(tenants)), AnswerTopics: slices.Concat(slices.Collect(maps.Values(answers))...),
 		Brokers: cfg.Kafka.Brokers, Group: cfg.Kafka.Group, Topics: topicsOf(cfg), Cluster: cfg.Cluster, InstanceID: cfg.InstanceID,
 		Partitions: int32(cfg.Topics.Partitions), Replication: int16(cfg.Topics.Replication), Log: log,
 	}

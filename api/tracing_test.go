@@ -38,7 +38,7 @@ func TestTracing_ARequestContinuesItsCallersTrace(t *testing.T) {
 	require.Equal(t, "b7ad6b7169203331", span.Parent().SpanID().String())
 	require.Contains(t, span.Attributes(), attribute.String("http.route", "/v1/sagas"))
 	for _, attr := range span.Attributes() {
-		require.NotContains(t, attr.Value.Emit(), "kanarienvogel", attr.Key)
+		require.NotContains(t, attr.Value.String(), "kanarienvogel", attr.Key)
 	}
 	require.Len(t, span.Links(), 1)
 	id, err := saga.ParseID(strings.TrimPrefix(w.Header().Get("Location"), "/v1/sagas/"))

@@ -120,6 +120,23 @@ func TestCodec_AttemptsDifferOnlyWhereTheyMay(t *testing.T) {
 	require.NotEqual(t, headerOf(a, wire.HeaderID), headerOf(c, wire.HeaderID), "an edition is a command of its own")
 }
 
+// With traces off there is no header, with them on it is there and nothing else differs (S5).
+func TestCodec_TraceParent(t *testing.T) {
+	t.Parallel()
+	const parent = "00-019aa00000007abc8123456789abcdef-b7ad6b7169203331-01"
+	in, cmd := sampleInstance(), sampleCommand()
+	plain := sampleCodec(t).Command(in, cmd, sampleTime)
+	traced := sampleCodec(t).Tracing(func(id saga.ID, of *saga.Command) string {
+		require.Equal(t, in.ID, id)
+		require.Equal(t, cmd, *of)
+		return parent
+	}).Command(in, cmd, sampleTime)
+	require.Empty(t, headerOf(plain, wire.HeaderTraceParent))
+	require.Equal(t, parent, headerOf(traced, wire.HeaderTraceParent))
+	traced.Headers = slices.DeleteFunc(traced.Headers, func(h orchestrator.Header) bool { return h.Key == wire.HeaderTraceParent })
+	require.Equal(t, plain, traced)
+}
+
 func headerOf(r orchestrator.Record, key string) string {
 	for _, h := range r.Headers {
 		if h.Key == key {

@@ -263,7 +263,11 @@ func TestMetricsAreThere(t *testing.T) {
 		slices.Sort(out)
 		return slices.Compact(out)
 	}
-	registered := names(read(t, "api/metrics.go")+read(t, "api/gauges.go"), `"(skald_[a-z_]+)"`)
+	source := ""
+	for _, path := range []string{"api/metrics.go", "api/gauges.go", "cmd/skald/metrics.go", "cmd/skald/tracing.go"} {
+		source += read(t, path)
+	}
+	registered := names(source, `"(skald_[a-z_]+)"`)
 	require.Equal(t, registered, names(read(t, "docs/operations.md"), "`(skald_[a-z_]+)[`{]"))
 }
 

@@ -275,7 +275,7 @@ func TestMetricsAreThere(t *testing.T) {
 func TestProtocolShowsTheGoldenFiles(t *testing.T) {
 	t.Parallel()
 	protocol := read(t, "docs/protocol.md")
-	golden := regexp.MustCompile("`([a-z/]+testdata/[a-z-]+\\.golden)`").FindAllStringSubmatch(protocol, -1)
+	golden := regexp.MustCompile("`([a-z/]+testdata/[a-z/-]+\\.golden)`").FindAllStringSubmatch(protocol, -1)
 	require.Greater(t, len(golden), 7)
 	for _, m := range golden {
 		require.Contains(t, protocol, "```text\n"+strings.TrimRight(read(t, m[1]), "\n")+"\n```", m[1])

@@ -227,6 +227,9 @@ func (f *fakeReader) Sagas(_ context.Context, q orchestrator.SagaQuery) (orchest
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.queries = append(f.queries, q)
+	if q.Tenant != f.view.Instance.Tenant {
+		return orchestrator.SagaPage{}, f.err
+	}
 	return orchestrator.SagaPage{Sagas: []orchestrator.View{f.view}, Next: f.next, Count: 7, Exact: !f.inexact}, f.err
 }
 

@@ -107,20 +107,32 @@ func TestPermissions_EveryRouteDeclaresTheRightOne(t *testing.T) {
 	}
 }
 
+// exchangeFor is a request that reaches a route, for something that there is.
+func (b *testBundle) exchangeFor(route string) exchange {
+	fill := strings.NewReplacer("{id}", b.engine.started.ID.String(), "{name}", "order-placement", "{version}", "1",
+		"{action}", "cancel", "{change}", "activate", "{scope}", "participant")
+	method, path, _ := strings.Cut(route, " ")
+	for _, prefix := range []string{"", "/v1"} {
+		path = strings.Replace(path, prefix+"/quarantine/{id}", prefix+"/quarantine/9", 1)
+		path = strings.Replace(path, prefix+"/operations/{id}/{change}", prefix+"/operations/7/pause", 1)
+		path = strings.Replace(path, prefix+"/operations/{id}", prefix+"/operations/7", 1)
+		path = strings.Replace(path, prefix+"/limits/{scope}/{name}", prefix+"/limits/participant/payments", 1)
+		path = strings.Replace(path, prefix+"/holds/{id}", prefix+"/holds/7", 1)
+	}
+	if method == http.MethodDelete {
+		path += "?reason=r"
+	}
+	if strings.HasSuffix(path, "/events") || strings.HasSuffix(path, "/live") {
+		b.api.streams.end() // else an allowed stream would stay open
+	}
+	return exchange{method: method, path: fill.Replace(path), body: map[bool]string{true: "{"}[method != "GET"]}
+}
+
 func TestPermissions_Matrix(t *testing.T) {
 	t.Parallel()
 	b := setup(t, authenticated)
-	fill := strings.NewReplacer("{id}", b.engine.started.ID.String(), "{name}", "order-placement", "{version}", "1")
 	for route, want := range wanted() {
-		method, path, _ := strings.Cut(route, " ")
-		path = strings.Replace(path, "/v1/quarantine/{id}", "/v1/quarantine/9", 1)
-		path = strings.Replace(path, "/v1/operations/{id}", "/v1/operations/7", 1)
-		path = strings.Replace(path, "/v1/limits/{scope}/{name}", "/v1/limits/participant/payments?reason=r", 1)
-		path = strings.Replace(path, "/v1/holds/{id}", "/v1/holds/7?reason=r", 1)
-		e := exchange{method: method, path: fill.Replace(path), body: map[bool]string{true: "{"}[method != "GET"]}
-		if path == "/v1/sagas/{id}/events" {
-			b.api.streams.end() // else an allowed stream would stay open
-		}
+		e := b.exchangeFor(route)
 		if want != Public {
 			w := b.do(t, e)
 			problemIn(t, w, 401, "unauthenticated")

@@ -31,7 +31,7 @@ func malformed() []scenario {
 	all := make([]scenario, len(kinds))
 	for i, kind := range kinds {
 		all[i] = scenario{
-			Check{kind.name, sectionComes, kind.what + ": passed by, answered to nobody, and the partition goes on"},
+			Check{kind.name, sectionComes, kind.what + ": passed by, and the partition goes on"},
 			nil,
 			func(s *scene) { playMalformed(s, kind.change) },
 		}

@@ -58,6 +58,7 @@ func (c *Config) client() (*sarama.Config, error) {
 	s.Producer.RequiredAcks = sarama.WaitForAll
 	s.Producer.Return.Successes = true
 	s.Producer.Partitioner = sarama.NewManualPartitioner // the kit says where: a malformed record goes before a good one
+	s.Consumer.MaxWaitTime = 100 * time.Millisecond
 	s.Consumer.Return.Errors = true
 	if c.Configure != nil {
 		c.Configure(s)

@@ -36,19 +36,23 @@ type verdict struct {
 
 // scene is what main.mjs is told.
 type scene struct {
-	URL         string   `json:"url"`
-	Chromium    string   `json:"chromium"`
-	Hostile     []string `json:"hostile"`         // payloads, each the customer's id of a saga
-	Sagas       []string `json:"sagas"`           // their ids
-	Stuck       string   `json:"stuck"`           // a saga whose compensation was refused
-	Screenshots string   `json:"screenshots"`     // a folder; empty: none
-	Parts       []string `json:"parts,omitempty"` // of main.mjs; none: all
+	URL         string            `json:"url"`
+	Chromium    string            `json:"chromium"`
+	Hostile     []string          `json:"hostile"`         // payloads, each the customer's id of a saga
+	Sagas       []string          `json:"sagas"`           // their ids
+	Stuck       string            `json:"stuck"`           // a saga whose compensation was refused
+	Screenshots string            `json:"screenshots"`     // a folder; empty: none
+	Parts       []string          `json:"parts,omitempty"` // of main.mjs; none: all
+	Keys        map[string]string `json:"keys,omitempty"`  // API keys by role, where the server asks for them
 }
 
 // TestDashboard drives the dashboard. It runs alone: a browser and five processes fill a small machine.
 func TestDashboard(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs servers and a browser")
+	}
+	if os.Getenv("SKALD_TEST_BROWSER_PARTS") == "signin" {
+		t.Skip("another part is asked for")
 	}
 	chromium := program(t, "chromium", "chromium-browser", "google-chrome")
 	node := program(t, "node")

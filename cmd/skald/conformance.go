@@ -116,8 +116,11 @@ func (cmd *conformanceCmd) explain(ctx context.Context, plan *conformance.Plan, 
 		return &hinted{code: exitUnreachable, err: err, hints: []string{"is it running, with the same --topics-prefix (" + fmt.Sprintf("%q", cmd.Prefix) + ")?", start}}
 	case errors.Is(err, ckafka.ErrRunning):
 		return &hinted{code: exitUsage, err: err, hints: []string{"stop it, so that the one that is started here can be crashed", "or leave out --start"}}
-	case started != nil && started.printed() != "":
-		return hint(fmt.Errorf("%w\nit printed:\n%s", err, started.printed()), "--start must run "+plan.Participant+" in the foreground")
+	case errors.Is(err, ckafka.ErrStart):
+		if printed := started.printed(); printed != "" {
+			err = fmt.Errorf("%w\nit printed:\n%s", err, printed)
+		}
+		return hint(err, "--start must run "+plan.Participant+" in the foreground, with the settings that it needs")
 	}
 	return &hinted{code: exitUnreachable, err: err, hints: []string{"is Kafka up, and is --brokers (SKALD_KAFKA_BROKERS) right?"}}
 }

@@ -15,6 +15,7 @@ var (
 	ErrNoTopic = errors.New("command topic is missing")
 	ErrNobody  = errors.New("nobody reads the command topic")
 	ErrRunning = errors.New("participant is running already")
+	ErrStart   = errors.New("participant does not start")
 )
 
 const (

@@ -45,7 +45,7 @@ func (l *Link) Kill(context.Context) error {
 // Restart implements conformance.Crasher.
 func (l *Link) Restart(ctx context.Context) error {
 	if err := l.config.Process.Start(); err != nil {
-		return fmt.Errorf("start the participant: %w", err)
+		return fmt.Errorf("%w: %w", ErrStart, err)
 	}
 	l.started = true
 	err := poll(ctx, l.config.StartTimeout, func() error {
@@ -59,7 +59,7 @@ func (l *Link) Restart(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("start the participant: %w", err)
+		return fmt.Errorf("%w: %w", ErrStart, err)
 	}
 	return nil
 }

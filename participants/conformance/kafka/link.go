@@ -38,7 +38,8 @@ type Link struct {
 }
 
 // Open connects, makes a reply topic, and starts the participant where Config.Process is given; it returns when the participant's group has
-// a member that reads. Its errors are ErrNoTopic, ErrNobody and ErrRunning, wrapped, and those of the broker. Close gives everything back.
+// a member that reads. Its errors are ErrNoTopic, ErrNobody, ErrRunning and ErrStart, wrapped, and those of the broker. Close gives everything
+// back. Ending ctx ends the opening alone.
 func Open(ctx context.Context, config Config) (_ *Link, err error) {
 	config.StartTimeout = cmp.Or(config.StartTimeout, StartTimeoutDefault)
 	settings, err := config.client()

@@ -38,7 +38,8 @@ func (l *Link) create(ctx context.Context, topic string) error {
 			return err
 		}
 		for p := range int32(partitions) {
-			if _, err := l.client.Leader(topic, p); err != nil {
+			// Asked for an offset, a leader says whether it knows that it is one: the metadata may be ahead of it.
+			if _, err := l.client.GetOffset(topic, p, sarama.OffsetOldest); err != nil {
 				return fmt.Errorf("wait for the leaders of topic %s: %w", topic, err)
 			}
 		}

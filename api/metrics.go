@@ -31,6 +31,7 @@ type Metrics struct {
 	breakers    *prometheus.CounterVec
 	requests    *prometheus.CounterVec
 	requestTime *prometheus.HistogramVec
+	durations   durations
 }
 
 var _ orchestrator.Observer = (*Metrics)(nil)
@@ -38,7 +39,7 @@ var _ orchestrator.Observer = (*Metrics)(nil)
 // NewMetrics makes Metrics with a registry of its own, which holds those of the process and of Go too.
 func NewMetrics() *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
+		registry: prometheus.NewRegistry(), durations: newDurations(),
 		batchEvents: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "skald_batch_events", Help: "Events of one transaction of the committer.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
@@ -80,6 +81,7 @@ func NewMetrics() *Metrics {
 		}, []string{"route"}),
 	}
 	m.registry.MustRegister(m.batchEvents, m.commitTime, m.events, m.facts, m.attention, m.suspended, m.residue, m.notices, m.starts, m.changes, m.records, m.publishTime, m.refused, m.breakers, m.requests, m.requestTime,
+		m.durations.sagas, m.durations.answers, m.durations.attempts,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -98,6 +100,7 @@ func (m *Metrics) Committed(batch orchestrator.BatchStats, changed []saga.Instan
 	for _, reason := range batch.Raised {
 		m.attention.WithLabelValues(string(reason)).Inc()
 	}
+	m.durations.observe(&batch.Measured)
 	m.suspended.Add(float64(batch.Suspended))
 	m.residue.Add(float64(batch.Residue))
 	m.starts.WithLabelValues("accepted").Add(float64(batch.Starts.Accepted))

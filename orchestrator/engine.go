@@ -75,7 +75,8 @@ type BatchStats struct {
 	Ignored, Quarantined          int
 	Took                          time.Duration
 	Raised                        []saga.AttentionReason // attention, once for each time that it was raised
-	Suspended, Residue            int                    // sagas that became suspended; that ended and left something behind
+	Measured                      Measured
+	Suspended, Residue            int // sagas that became suspended; that ended and left something behind
 	Starts                        OutsideStarts
 }
 

@@ -143,8 +143,10 @@ func (c *committer) after(ctx context.Context, f *forming, events int, took time
 		Starts: f.starts,
 	}
 	f.starts.log(ctx, c.log, f)
-	for _, w := range f.batch.Writes {
+	for i := range f.batch.Writes {
+		w := &f.batch.Writes[i]
 		changed = append(changed, w.Next)
+		stats.Measured.measure(f.sagas[w.Next.ID].def, w)
 		stats.Facts += len(w.Facts)
 		stats.ask(w.Facts)
 	}

@@ -196,6 +196,8 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 	}
 	s.gate.open(r.api.Handler())
 	metrics.WatchStore(store, []string{tenantDefault}, s.log)
+	metrics.WatchParticipants(r.api, []string{tenantDefault})
+	watchPools(metrics.Registry(), map[string]*pgxpool.Pool{"engine": r.pools[0], "api": r.pools[1]})
 	s.adminGate.open(api.AdminHandler(metrics))
 	return r, nil
 }

@@ -264,7 +264,7 @@ func TestMetricsAreThere(t *testing.T) {
 		return slices.Compact(out)
 	}
 	source := ""
-	for _, path := range []string{"api/metrics.go", "api/gauges.go", "cmd/skald/metrics.go", "cmd/skald/tracing.go"} {
+	for _, path := range []string{"api/metrics.go", "api/gauges.go", "api/durations.go", "api/participant_gauges.go", "cmd/skald/metrics.go", "cmd/skald/pool_metrics.go", "cmd/skald/tracing.go"} {
 		source += read(t, path)
 	}
 	registered := names(source, `"(skald_[a-z_]+)"`)

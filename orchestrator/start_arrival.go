@@ -138,10 +138,10 @@ func (s *OutsideStarts) log(ctx context.Context, log *slog.Logger, f *forming) {
 		last := ""
 		for _, q := range f.batch.Quarantine {
 			if strings.HasPrefix(q.Reason, startReason) {
-				last = q.Reason + ": " + q.Message
+				last = q.Reason // its message may quote the input
 			}
 		}
-		log.WarnContext(ctx, "starts were refused, and are in quarantine", "starts", s.Refused, "last", last)
+		log.WarnContext(ctx, "starts were refused, and are in quarantine", "starts", s.Refused, "last_reason", last)
 	}
 	if s.Withheld > 0 {
 		log.WarnContext(ctx, "answers to starts were not sent: the topic is not on the tenant's list (starts.reply_to)", "answers", s.Withheld, "last_topic", f.withheld)

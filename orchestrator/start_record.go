@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/skaldhq/skald/orchestrator/saga"
@@ -146,7 +147,11 @@ func startCode(err error) (code, message string) {
 	case errors.As(err, &poison):
 		code, message = "poison", poison.Error()
 	case errors.As(err, &input):
-		code, message = "invalid", input.Error()
+		wrong := make([]string, len(input.Fields))
+		for i, f := range input.Fields {
+			wrong[i] = f.Path + " " + f.Message
+		}
+		code, message = "invalid", input.Message+": "+strings.Join(wrong, "; ")
 	case errors.As(err, &large):
 		code, message = "too_large", fmt.Sprintf("the input is larger than %d bytes", large.Limit)
 	case errors.As(err, &inUse):

@@ -1,0 +1,170 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/skaldhq/skald/cmd/skald/embedded/embeddedtest"
+	"github.com/skaldhq/skald/participants"
+	"github.com/skaldhq/skald/participants/conformance"
+	pkafka "github.com/skaldhq/skald/participants/kafka"
+	"github.com/skaldhq/skald/participants/wire"
+)
+
+// shopVariable makes this test's binary a participant, of the brokers that it names.
+const shopVariable = "CONFORMANCE_TEST_SHOP"
+
+func TestMain(m *testing.M) {
+	if brokers := os.Getenv(shopVariable); brokers != "" {
+		if err := shop(strings.Split(brokers, ",")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick")) // sarama's, one for each process
+}
+
+// shop runs until it is told to end. Its barrier dies with it, but its answers are always the same.
+func shop(brokers []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	transport, err := pkafka.New(pkafka.Config{Brokers: brokers})
+	if err != nil {
+		return err
+	}
+	p := participants.New("shop", &participants.Memory{}, participants.Config{})
+	p.Handle("Buy.v1", func(context.Context, *participants.Request) (participants.Result, error) {
+		return participants.Succeed("bought")
+	}, nil)
+	return errors.Join(p.Run(ctx, transport), transport.Close())
+}
+
+// process is the shop in a process of its own.
+type process struct {
+	brokers []string
+	starts  int
+	cmd     *exec.Cmd
+	err     error // of Err
+	refuse  error // of Start
+}
+
+func (p *process) Start() error {
+	if p.refuse != nil {
+		return p.refuse
+	}
+	p.starts++
+	p.cmd = exec.Command(os.Args[0])
+	p.cmd.Env = append(os.Environ(), shopVariable+"="+strings.Join(p.brokers, ","))
+	return p.cmd.Start()
+}
+
+func (p *process) Kill() error { return p.end(syscall.SIGKILL) }
+func (p *process) Stop() error { return p.end(syscall.SIGTERM) }
+func (p *process) Err() error  { return p.err }
+
+func (p *process) end(sig syscall.Signal) error {
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		return err
+	}
+	_ = p.cmd.Wait() // it says which signal ended it
+	return nil
+}
+
+func shopPlan() *conformance.Plan {
+	return &conformance.Plan{Participant: "shop", Command: "Buy.v1", Payload: []byte(`{"order":"${saga}"}`)}
+}
+
+// TestLink: the kit plays through a broker, the crash too, and leaves no topic behind.
+func TestLink(t *testing.T) {
+	t.Parallel()
+	brokers := embeddedtest.Kafka(t)
+	p := &process{brokers: brokers}
+	link, err := Open(t.Context(), Config{Brokers: brokers, Participant: "shop", Process: p})
+	require.NoError(t, err)
+	report, err := conformance.Run(t.Context(), conformance.Config{Plan: shopPlan(), Link: link, Crasher: link})
+	require.NoError(t, err)
+	require.Empty(t, report.Failed(), "%+v", report.Findings)
+	require.Equal(t, 2, p.starts)
+	for _, f := range report.Findings {
+		if f.Check == "crash" {
+			require.Contains(t, f.Saw, "it commits, and is killed")
+		}
+	}
+	require.NoError(t, link.Close())
+	require.Equal(t, []string{"shop.commands"}, topics(t, brokers), "what the kit made is gone, but for the participant's own")
+}
+
+func topics(t *testing.T, brokers []string) []string {
+	t.Helper()
+	client, err := sarama.NewClient(brokers, nil)
+	require.NoError(t, err)
+	defer client.Close()
+	all, err := client.Topics()
+	require.NoError(t, err)
+	var names []string
+	for _, name := range all {
+		if name != "__consumer_offsets" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// TestRelease_Made: a topic that is there before it is released has been made by somebody who mentioned it.
+func TestRelease_Made(t *testing.T) {
+	t.Parallel()
+	brokers := embeddedtest.Kafka(t)
+	link, err := Open(t.Context(), Config{Brokers: brokers, Participant: "shop", Process: &process{brokers: brokers}})
+	require.NoError(t, err)
+	topic, err := link.Hold(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, link.create(t.Context(), topic))
+	require.ErrorIs(t, link.Release(t.Context(), topic), conformance.ErrCannotHold)
+	require.NoError(t, link.Close())
+	require.NotContains(t, topics(t, brokers), topic)
+}
+
+func TestOpen_Errors(t *testing.T) {
+	t.Parallel()
+	brokers := embeddedtest.Kafka(t)
+	open := func(p Process) error {
+		_, err := Open(t.Context(), Config{Brokers: brokers, Topics: wire.Topics{Prefix: "t."}, Participant: "shop", Process: p, StartTimeout: 300 * time.Millisecond})
+		return err
+	}
+	require.ErrorIs(t, open(nil), ErrNoTopic)
+	refused := errors.New("no such program")
+	err := open(&process{refuse: refused})
+	require.ErrorIs(t, err, ErrStart)
+	require.ErrorIs(t, err, refused)
+	require.ErrorIs(t, open(nil), ErrNobody, "the topic was made for it to start")
+	p := &process{brokers: brokers, err: errors.New("exit status 1")} // reads without the prefix
+	err = open(p)
+	require.ErrorIs(t, err, ErrStart)
+	require.ErrorIs(t, err, p.err, "one that has ended is not waited for")
+	p.err = nil
+	err = open(p)
+	require.ErrorIs(t, err, ErrStart)
+	require.ErrorContains(t, err, "group t.shop has no member")
+
+	running := &process{brokers: brokers}
+	link, err := Open(t.Context(), Config{Brokers: brokers, Participant: "shop", Process: running})
+	require.NoError(t, err)
+	_, err = Open(t.Context(), Config{Brokers: brokers, Participant: "shop", Process: &process{brokers: brokers}})
+	require.ErrorIs(t, err, ErrRunning)
+	require.NoError(t, link.Close())
+	_, err = Open(t.Context(), Config{Brokers: []string{"127.0.0.1:1"}, Participant: "shop"})
+	require.Error(t, err)
+}

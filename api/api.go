@@ -59,7 +59,9 @@ type API struct {
 	streams *streams
 	pages   *dashboard.Dashboard
 	counts  *counts
-	tails   chan struct{} // a token per stream that reads skald.events on its own
+	// lookAgain is how often an open stream looks whether who opened it is still let in.
+	lookAgain time.Duration
+	tails     chan struct{} // a token per stream that reads skald.events on its own
 }
 
 // maxBodyBytes is beyond every route's own limit; it bounds what is read of bodies that nobody wants.
@@ -73,7 +75,7 @@ func New(cfg Config) (*API, error) {
 	cfg.setDefaults()
 	a := &API{
 		cfg: cfg, log: cfg.Logger, rates: newRates(cfg.RatePerSecond), streams: newStreams(cfg.MaxStreams),
-		tails: make(chan struct{}, ownTailsMax), counts: &counts{read: cfg.Engine.Reader().Stats},
+		lookAgain: beatEvery, tails: make(chan struct{}, ownTailsMax), counts: &counts{read: cfg.Engine.Reader().Stats},
 	}
 	if cfg.Events != nil {
 		a.feed = newFeed(cfg.Events, cfg.Logger)

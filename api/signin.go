@@ -124,7 +124,7 @@ func (a *API) refuseSignIn(w http.ResponseWriter, r *http.Request, next, wrong s
 		status, wrong = http.StatusForbidden, err.Error()
 	case errors.Is(err, ErrUnauthenticated):
 		status = http.StatusUnauthorized
-		a.log.InfoContext(r.Context(), "not signed in", "request_id", requestOf(r.Context()).id, "error", err)
+		a.log.WarnContext(r.Context(), "not signed in", "request_id", requestOf(r.Context()).id, "remote", orchestrator.RemoteOf(r.Context()), "error", err)
 	case errors.Is(err, orchestrator.ErrNotFound):
 		status, wrong = http.StatusNotFound, "There is no identity provider here."
 	default:

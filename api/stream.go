@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -70,10 +72,20 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, run func(ctx contex
 	ending := make(chan struct{})
 	go func() { // owned by this call: cancel ends it
 		defer close(ending)
-		select {
-		case <-a.streams.stop:
-			cancel()
-		case <-ctx.Done():
+		defer cancel()
+		look := time.NewTicker(a.lookAgain)
+		defer look.Stop()
+		for {
+			select {
+			case <-look.C:
+				if !a.stillThere(r) {
+					return
+				}
+			case <-a.streams.stop:
+				return
+			case <-ctx.Done():
+				return
+			}
 		}
 	}()
 	defer func() { cancel(); <-ending }()
@@ -89,6 +101,17 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, run func(ctx contex
 	if err := run(ctx, out); err != nil && ctx.Err() == nil {
 		a.log.WarnContext(ctx, "stream ended early", "request_id", requestOf(ctx).id, "error", err)
 	}
+}
+
+// stillThere reports whether who opened a stream may go on: a key that was revoked, a session that was ended or a token that expired
+// takes its streams along. While that cannot be found out, they go on.
+func (a *API) stillThere(r *http.Request) bool {
+	who, err := a.authenticate(r)
+	if err != nil {
+		return !errors.Is(err, ErrUnauthenticated)
+	}
+	opened := requestOf(r.Context()).principal
+	return who.Name == opened.Name && who.Tenant == opened.Tenant && slices.Equal(who.Roles, opened.Roles)
 }
 
 func (e *eventWriter) send(text string) error {

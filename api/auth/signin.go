@@ -47,14 +47,13 @@ func (a *Auth) WithKey(w http.ResponseWriter, r *http.Request, text string) erro
 		return &api.ThrottledError{Wait: wait}
 	}
 	key, ok := apikey.Parse(strings.TrimSpace(text))
-	err := error(api.ErrUnauthenticated)
+	err := refused("this is no API key")
 	var who api.Principal
 	if ok {
 		who, err = a.keys.principal(r.Context(), key)
 	}
 	if errors.Is(err, api.ErrUnauthenticated) {
 		a.throttle.failed(r.RemoteAddr, now)
-		a.cfg.Logger.WarnContext(r.Context(), "refused to sign somebody in", "remote", orchestrator.RemoteOf(r.Context()), "error", err)
 	}
 	if err != nil {
 		return err

@@ -260,6 +260,10 @@ func (f *fakeReader) Stats(context.Context, string) (orchestrator.Stats, error) 
 
 func (f *fakeReader) OutboxDepth(context.Context, int) (int, error) { return 3, f.err }
 
+func (f *fakeReader) Lateness(context.Context) (orchestrator.Lateness, error) {
+	return orchestrator.Lateness{Overdue: 90 * time.Second, Outbox: 4500 * time.Millisecond}, f.err
+}
+
 type fakeDefinitions struct{ *fakeEngine }
 
 func (f fakeDefinitions) PutDefinition(context.Context, orchestrator.DefinitionRow, orchestrator.Audit) (bool, error) {

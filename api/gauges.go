@@ -24,7 +24,7 @@ type gauges struct {
 	tenants []string
 	log     *slog.Logger
 
-	live, attention, limited, quarantined, causes, definitions, outbox *prometheus.Desc
+	live, attention, limited, quarantined, causes, definitions, outbox, outboxAge, overdue *prometheus.Desc
 
 	mu    sync.Mutex // guards what follows
 	at    time.Time
@@ -46,12 +46,14 @@ func (m *Metrics) WatchStore(reader orchestrator.Reader, tenants []string, log *
 		causes:      desc("skald_sagas_blocked", "Live sagas by why they wait.", "tenant", "cause"),
 		definitions: desc("skald_sagas_by_definition", "Live sagas by definition.", "tenant", "saga"),
 		outbox:      desc("skald_outbox_rows", "Batches that wait to be published; counting stops at 100,000."),
+		outboxAge:   desc("skald_outbox_age_seconds", "Age of the oldest batch that waits to be published; 0: none waits."),
+		overdue:     desc("skald_saga_overdue_seconds", "How long ago the saga should have been looked at that waits the longest, of all tenants; 0: none is overdue."),
 	})
 }
 
 // Describe lists the gauges.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.live, g.attention, g.limited, g.quarantined, g.causes, g.definitions, g.outbox} {
+	for _, d := range []*prometheus.Desc{g.live, g.attention, g.limited, g.quarantined, g.causes, g.definitions, g.outbox, g.outboxAge, g.overdue} {
 		out <- d
 	}
 }
@@ -98,6 +100,13 @@ func (g *gauges) read(ctx context.Context) []prometheus.Metric {
 		g.log.WarnContext(ctx, "outbox not counted", "error", err)
 	} else {
 		add(g.outbox, int64(depth))
+	}
+	if late, err := g.reader.Lateness(ctx); err != nil {
+		g.log.WarnContext(ctx, "lateness not measured", "error", err)
+	} else {
+		for d, v := range map[*prometheus.Desc]time.Duration{g.outboxAge: late.Outbox, g.overdue: late.Overdue} {
+			out = append(out, prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v.Seconds()))
+		}
 	}
 	return out
 }

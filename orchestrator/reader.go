@@ -24,6 +24,17 @@ type Reader interface {
 	Stats(ctx context.Context, tenant string) (Stats, error)
 	// OutboxDepth is how many rows wait to be published; counting stops at atMost.
 	OutboxDepth(ctx context.Context, atMost int) (int, error)
+	// Lateness is how far behind the whole installation is, of all tenants.
+	Lateness(ctx context.Context) (Lateness, error)
+}
+
+// Lateness is how far behind an installation is, by the database's clock.
+type Lateness struct {
+	// Overdue is how long ago the saga should have been looked at that waits the longest; 0: none is overdue. Wake times are on a grid,
+	// and a sweep looks every few seconds: more than half a minute means that nobody does.
+	Overdue time.Duration
+	// Outbox is the age of the oldest batch that is not published yet; 0: there is none.
+	Outbox time.Duration
 }
 
 // View is a saga with why it waits.

@@ -84,6 +84,22 @@ func (s *Store) settleLocked(settled []orchestrator.Settled) {
 	}
 }
 
+// Lateness implements orchestrator.Reader.
+func (s *Store) Lateness(context.Context) (late orchestrator.Lateness, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.cfg.Now()
+	for _, row := range s.sagas {
+		if !row.wakeAt.IsZero() {
+			late.Overdue = max(late.Overdue, now.Sub(row.wakeAt))
+		}
+	}
+	for id := range s.outbox {
+		late.Outbox = max(late.Outbox, now.Sub(saga.ID(id).Time()))
+	}
+	return late, nil
+}
+
 // OutboxDepth implements orchestrator.Reader.
 func (s *Store) OutboxDepth(_ context.Context, atMost int) (int, error) {
 	s.mu.Lock()

@@ -338,6 +338,25 @@ func (s *Store) OutboxDepth(ctx context.Context, atMost int) (n int, err error) 
 	return n, translate("count the outbox", err)
 }
 
+// Lateness implements orchestrator.Reader.
+func (s *Store) Lateness(ctx context.Context) (late orchestrator.Lateness, err error) {
+	var (
+		now    time.Time
+		wake   *time.Time
+		oldest *[16]byte
+	)
+	if err := s.cfg.API.QueryRow(ctx, sqlLateness).Scan(&now, &wake, &oldest); err != nil {
+		return late, translate("look how late it is", err)
+	}
+	if wake != nil {
+		late.Overdue = max(0, now.Sub(*wake))
+	}
+	if oldest != nil {
+		late.Outbox = max(0, now.Sub(saga.ID(*oldest).Time()))
+	}
+	return late, nil
+}
+
 // Stats implements orchestrator.Reader.
 func (s *Store) Stats(ctx context.Context, tenant string) (orchestrator.Stats, error) {
 	stats := orchestrator.Stats{

@@ -43,6 +43,13 @@ RETURNING o.batch, o.waiting, o.records, due.tried`
 	sqlOutboxDepth = `
 SELECT count(*) FROM (SELECT FROM skald.outbox WHERE retry_at < 'infinity' LIMIT $1) AS o`
 
+	// The first entry of an index each: the longest overdue saga, and the oldest batch, whose id begins with its time.
+	sqlLateness = `
+SELECT
+	clock_timestamp(),
+	(SELECT min(wake_at) FROM skald.sagas WHERE wake_at IS NOT NULL),
+	(SELECT batch FROM skald.outbox WHERE retry_at < 'infinity' ORDER BY batch LIMIT 1)`
+
 	// The keeper's lock: at most one replica is at it.
 	sqlTryKeep = `SELECT pg_try_advisory_xact_lock(x'736b616c6b'::bigint)`
 

@@ -80,6 +80,7 @@ func statements() map[string]string {
 		"sqlDue":                  sqlDue,
 		"sqlTakeOverdue":          sqlTakeOverdue,
 		"sqlOutboxDepth":          sqlOutboxDepth,
+		"sqlLateness":             sqlLateness,
 		"sqlTryKeep":              sqlTryKeep,
 		"sqlMakePartitions":       sqlMakePartitions,
 		"sqlRemoveKeys":           sqlRemoveKeys,

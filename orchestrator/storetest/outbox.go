@@ -151,6 +151,32 @@ func outboxDepth(s *suite) {
 	require.Equal(s, 2, depth(10))
 }
 
+func lateness(s *suite) {
+	look := func() orchestrator.Lateness {
+		late, err := s.Store.Lateness(s.ctx)
+		require.NoError(s, err)
+		return late
+	}
+	require.Zero(s, look())
+	b := s.batch(s.instance(), s.instance())
+	b.ID = saga.BatchID(saga.NewID(s.now().Add(-time.Minute), 0, 7))
+	b.Writes[0].WakeAt, b.Writes[1].WakeAt = s.now().Add(time.Hour), s.now().Add(time.Hour)
+	require.NoError(s, s.commit(b))
+	late := look()
+	require.Zero(s, late.Overdue, "none is due")
+	require.InDelta(s, time.Minute, late.Outbox, float64(30*time.Second))
+	newer := s.batch(s.instance(), s.instance())
+	newer.Writes[0].WakeAt, newer.Writes[1].WakeAt = s.now().Add(-10*time.Minute), s.now().Add(-20*time.Minute)
+	require.NoError(s, s.commit(newer))
+	late = look()
+	require.InDelta(s, 20*time.Minute, late.Overdue, float64(30*time.Second), "that of the saga which waits the longest")
+	require.InDelta(s, time.Minute, late.Outbox, float64(30*time.Second), "that of the oldest batch")
+	for _, settled := range []orchestrator.Batch{b, newer} {
+		require.NoError(s, s.Store.Settle(s.ctx, []orchestrator.Settled{{Batch: settled.ID, Acked: acked(s.now(), 0)}}))
+	}
+	require.Zero(s, look().Outbox)
+}
+
 func sentUnpublishedThenAcked(s *suite) {
 	in := s.instance()
 	b := s.store(in)

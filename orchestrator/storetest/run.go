@@ -101,6 +101,7 @@ func cases() map[string]func(*suite) {
 		"Outbox_SettledTwice":                     outboxSettledTwice,
 		"Outbox_RefusedIsNeitherAckedNorLeft":     outboxRefusedIsNeitherAckedNorLeft,
 		"Outbox_Depth":                            outboxDepth,
+		"Lateness":                                lateness,
 		"Sent_UnpublishedThenAcked":               sentUnpublishedThenAcked,
 		"Sent_OnlyOpenCommands":                   sentOnlyOpenCommands,
 		"Due_OldestFirst":                         dueOldestFirst,

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { stack.Main(m) }
 // kit runs `skald conformance` to its end.
 func kit(t *testing.T, s *stack.Stack, args ...string) (code int, out string, report conformance.Report) {
 	t.Helper()
-	p := s.Start(append([]string{"conformance", "--output=json"}, args...)...)
+	p := s.Start(append([]string{"conformance", "--output=json", "--patience=30s"}, args...)...)
 	require.NoError(t, p.Wait(5*time.Minute))
 	if p.Out.String() != "" {
 		require.NoError(t, json.Unmarshal([]byte(p.Out.String()), &report), "%s", p.Out)

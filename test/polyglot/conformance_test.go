@@ -35,7 +35,7 @@ func TestConformance(t *testing.T) {
 			program, err := filepath.Abs(filepath.Join(sdk, c.program))
 			require.NoError(t, err)
 			start := fmt.Sprintf("PYTHONPATH='%s' PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 exec '%s' '%s'", src, interpreter, program)
-			p := stack.New(t).Start("conformance", "--output=json", "--participant=payments", "--start", start)
+			p := stack.New(t).Start("conformance", "--output=json", "--patience=30s", "--participant=payments", "--start", start)
 			require.NoError(t, p.Wait(10*time.Minute))
 			var report conformance.Report
 			require.NoError(t, json.Unmarshal([]byte(p.Out.String()), &report), "%s", p.Err)

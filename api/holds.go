@@ -37,7 +37,7 @@ func (a *API) registerHolds() {
 		id: "set-hold", method: http.MethodPost, path: "/v1/holds", tag: "operate",
 		summary: "Hold a definition, a participant, the tenant or everything",
 		description: "No command is created under a hold, and timeouts, back-offs and deadlines stand still; replies are applied. " +
-			"200 with the hold that is there when one of the same scope, name and version is in force already. Scope all takes an admin.",
+			"200 with the hold that is there when one of the same scope, name and version is in force already. Scope all takes an admin of tenant default.",
 		permission: PermitOperate, body: client.HoldRequest{},
 		answers: map[int]any{http.StatusOK: client.Hold{}, http.StatusCreated: client.Hold{}}, headers: []string{"Location"},
 	}, a.putHold)
@@ -70,8 +70,8 @@ func (a *API) putHold(ctx context.Context, in *putHoldInput) (*answer, error) {
 		return nil, err
 	}
 	who := requestOf(ctx)
-	if body.Scope == client.HoldAll && !who.principal.May(PermitAdmin) {
-		return nil, newProblem(http.StatusForbidden, codeForbidden, "a hold on all tenants takes an admin")
+	if body.Scope == client.HoldAll && !who.principal.mayTouchAll() {
+		return nil, newProblem(http.StatusForbidden, codeForbidden, "a hold on all tenants takes an admin of tenant "+TenantDefault)
 	}
 	row, set, err := a.cfg.Engine.PutHold(ctx, orchestrator.Hold{
 		Tenant: who.principal.Tenant, Scope: orchestrator.HoldScope(body.Scope), Name: body.Name, Version: body.Version,

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,4 +64,15 @@ func TestHolds_SayEverythingThatIsWrong(t *testing.T) {
 	b.engine.err = &orchestrator.InputError{Message: "the hold is wrong", Fields: []orchestrator.FieldError{{Path: "name", Message: "needs one"}}}
 	p = problemIn(t, b.do(t, exchange{method: "POST", path: "/v1/holds", body: `{"scope":"participant","reason":"r"}`}), http.StatusUnprocessableEntity, "invalid")
 	require.Equal(t, []string{"body.name"}, paths(p))
+}
+
+// What touches every tenant is for those who run the installation: an admin of one tenant cannot stop the others.
+func TestHolds_OnAllTenantsTakeAnAdminOfTheDefaultOne(t *testing.T) {
+	t.Parallel()
+	b := setup(t, authenticated)
+	for who, status := range map[string]int{"admin/default": 201, "admin/other": 403, "operator/default": 403} {
+		w := b.do(t, exchange{method: "POST", path: "/v1/holds", body: `{"scope":"all","reason":"r"}`, header: map[string]string{"Authorization": "Bearer " + who}})
+		require.Equal(t, status, w.Code, who)
+		require.Equal(t, who == "admin/default", strings.Contains(b.do(t, exchange{method: "GET", path: "/holds", header: map[string]string{"Authorization": "Bearer " + who}}).Body.String(), `value="all"`), who)
+	}
 }

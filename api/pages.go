@@ -29,7 +29,7 @@ func (p pageBackend) Viewer(ctx context.Context) dashboard.Viewer {
 		roles[i] = string(role)
 	}
 	return dashboard.Viewer{
-		Name: who.Name, Tenant: who.Tenant, Roles: roles, Session: who.Session,
+		Name: who.Name, Tenant: who.Tenant, Roles: roles, Session: who.Session, All: who.mayTouchAll(),
 		May: func(permission string) bool { return who.May(Permission(permission)) },
 	}
 }

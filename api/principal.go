@@ -20,7 +20,7 @@ const (
 	PermitBulk     Permission = "bulk"     // act on many sagas in one operation
 	PermitDeploy   Permission = "deploy"   // definitions
 	PermitAudit    Permission = "audit"    // the record of operator actions
-	PermitAdmin    Permission = "admin"    // what touches every tenant
+	PermitAdmin    Permission = "admin"    // API keys; and in TenantDefault what touches every tenant
 )
 
 // Role is a set of permissions.
@@ -66,6 +66,9 @@ func (r Role) Permissions() []Permission {
 	return nil
 }
 
+// TenantDefault is the tenant of those who run the installation: its admins may do what touches every tenant.
+const TenantDefault = "default"
+
 // Principal is who asks, and for which tenant.
 type Principal struct {
 	Name   string // stands in the audit
@@ -80,10 +83,13 @@ func (p Principal) May(want Permission) bool {
 	return want == Public || slices.ContainsFunc(p.Roles, func(r Role) bool { return slices.Contains(r.Permissions(), want) })
 }
 
+// mayTouchAll reports whether the principal may do what touches every tenant.
+func (p Principal) mayTouchAll() bool { return p.Tenant == TenantDefault && p.May(PermitAdmin) }
+
 // anonymous is who asks where nobody is authenticated: admin of the default tenant. CheckExposure and the loopback guard keep
 // strangers away from it.
 func anonymous() Principal {
-	return Principal{Name: "anonymous", Tenant: "default", Roles: []Role{RoleAdmin}}
+	return Principal{Name: "anonymous", Tenant: TenantDefault, Roles: []Role{RoleAdmin}}
 }
 
 // ErrUnauthenticated says that a request does not show who asks, or not credibly; it becomes 401.

@@ -30,6 +30,7 @@ type Viewer struct {
 	Name   string
 	Tenant string
 	Roles  []string
+	All    bool // may do what touches every tenant
 	// Session says that the viewer signed in, and may sign out.
 	Session bool
 	May     func(permission string) bool // by the names that the API documents, such as operate

@@ -35,7 +35,7 @@ func (d *Dashboard) holds(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Dashboard) writeHolds(w http.ResponseWriter, r *http.Request, status int, v *holdsView) error {
-	v.page, v.operate, v.admin = d.page(r, ui.Holds, "Holds and limits"), d.may(r, permitOperate), d.may(r, "admin")
+	v.page, v.operate, v.admin = d.page(r, ui.Holds, "Holds and limits"), d.may(r, permitOperate), d.backend.Viewer(r.Context()).All
 	list, err := d.backend.Holds(r.Context())
 	if err != nil {
 		return err

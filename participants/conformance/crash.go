@@ -5,8 +5,13 @@ import (
 	"time"
 )
 
-// commitWithin is how long the participant has to commit, before it is killed, where it does not show that it has.
-const commitWithin = 3 * time.Second
+const (
+	// commitWithin is how long the participant has to commit, before it is killed, where it does not show that it has.
+	commitWithin = 3 * time.Second
+	// offsetWithin is how long one that has committed may go on: an offset that it should not commit is committed meanwhile. Longer, and
+	// some clients would give up the reply as one that the broker refuses for good.
+	offsetWithin = 2 * time.Second
+)
 
 // playCrash holds the reply back while the effect commits, kills the participant, and lets it start again: the command, whose offset cannot
 // have been committed, must come again and get the stored answer. Where the participant answers a duplicate meanwhile, to a topic that takes
@@ -28,6 +33,9 @@ func playCrash(s *scene) {
 		return
 	}
 	committed := s.await(s.ctx, min(commitWithin, s.Patience), witness)
+	if committed {
+		s.receive(s.ctx, min(offsetWithin, s.Patience), func() bool { return len(held.answers) > 0 })
+	}
 	if err := s.crash(topic); errors.Is(err, ErrCannotHold) {
 		s.untried("%v", err)
 		return

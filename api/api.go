@@ -32,6 +32,7 @@ type Config struct {
 	Authenticator Authenticator
 	// SignIn signs browsers in. nil: the dashboard has no sign-in page.
 	SignIn SignIn
+	Keys   orchestrator.APIKeys // that admins make and end; nil: none, and their routes answer 503
 	// AllowUnauthenticated serves other machines too though nobody is authenticated (see CheckExposure).
 	AllowUnauthenticated bool
 	RatePerSecond        float64 // requests of one principal, with bursts of twice as many; 0: no limit
@@ -157,6 +158,7 @@ func (a *API) registerAll() {
 	a.registerLimits()
 	a.registerQuarantine()
 	a.registerAudit()
+	a.registerKeys()
 	a.registerStats()
 	a.registerParticipants()
 	a.registerHealth()
@@ -165,7 +167,7 @@ func (a *API) registerAll() {
 
 // openAnswers lets the description of answers allow fields that come later; only requests are closed.
 func (a *API) openAnswers() {
-	requests := []string{"StartRequest", "ActRequest", "RebindRequest", "OperationRequest", "OperationFilter", "ReasonRequest", "HoldRequest", "QuarantineRequest", "QuarantineManyRequest", "QuarantineWhich"}
+	requests := []string{"StartRequest", "ActRequest", "RebindRequest", "OperationRequest", "OperationFilter", "ReasonRequest", "HoldRequest", "APIKeyRequest", "APIKeyRotation", "QuarantineRequest", "QuarantineManyRequest", "QuarantineWhich"}
 	for name, schema := range a.huma.OpenAPI().Components.Schemas.Map() {
 		if !slices.Contains(requests, name) && schema.AdditionalProperties == false {
 			schema.AdditionalProperties = nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/skaldhq/skald/api/client"
 	"github.com/skaldhq/skald/orchestrator"
+	"github.com/skaldhq/skald/orchestrator/memory"
 	"github.com/skaldhq/skald/orchestrator/saga"
 )
 
@@ -55,7 +56,7 @@ func matchesPattern(pattern, path string) bool {
 func TestClient_HasEveryRoute(t *testing.T) {
 	t.Parallel()
 	tail := newFakeTail()
-	b := setup(t, func(c *Config) { c.Events, c.Audit = tail, &auditLog{} })
+	b := setup(t, func(c *Config) { c.Events, c.Audit, c.Keys = tail, &auditLog{}, memory.New(memory.Config{}) })
 	seen := &asked{routes: map[string]bool{}}
 	server := httptest.NewServer(seen.handler(b))
 	defer server.Close()
@@ -108,6 +109,7 @@ func TestClient_HasEveryRoute(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []client.Limit{limit}, limits)
 	require.NoError(t, c.RemoveLimit(ctx, client.HoldParticipant, "payments", "done"))
+	clientKeys(ctx, t, c)
 	clientQuarantine(ctx, t, c)
 	clientOperations(ctx, t, b, c, id)
 	for _, err := range c.AllAudit(ctx, client.AuditFilter{Actor: "ada"}) {
@@ -214,4 +216,18 @@ func TestClient_Errors(t *testing.T) {
 	_, err = b.client.Start(t.Context(), client.StartRequest{Saga: "No"})
 	require.ErrorAs(t, err, &refused)
 	require.ErrorContains(t, err, "body.saga")
+}
+
+func clientKeys(ctx context.Context, t *testing.T, c *client.Client) {
+	t.Helper()
+	made, err := c.CreateAPIKey(ctx, client.APIKeyRequest{Name: "ci", Roles: []string{"viewer"}})
+	require.NoError(t, err)
+	next, err := c.RotateAPIKey(ctx, made.ID, client.APIKeyRotation{Overlap: 60})
+	require.NoError(t, err)
+	require.NotEqual(t, made.Key, next.Key)
+	require.NoError(t, c.RevokeAPIKey(ctx, made.ID, "gone"))
+	keys, err := c.APIKeys(ctx)
+	require.NoError(t, err)
+	require.Len(t, keys, 1)
+	require.Equal(t, "revoked", keys[0].State)
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -28,7 +29,7 @@ func newDoor(t *testing.T) *door {
 	t.Helper()
 	d := &door{store: memory.New(memory.Config{})}
 	var err error
-	d.auth, err = auth.New(auth.Config{Keys: d.store, Sessions: d.store, Loopback: true})
+	d.auth, err = auth.New(auth.Config{Keys: d.store, Sessions: d.store, Loopback: true, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	d.Bench = api.NewBench(t, func(c *api.Config) { c.Authenticator, c.SignIn = d.auth, d.auth })
 	return d
@@ -95,7 +96,7 @@ func TestMatrix_Nobody(t *testing.T) {
 	good, _ := d.key(t, "default", "good", "admin")
 	fresh := newDoor(t) // remembers nothing
 	fresh.store = d.store
-	fresh.auth, err = auth.New(auth.Config{Keys: d.store, Sessions: d.store, Loopback: true})
+	fresh.auth, err = auth.New(auth.Config{Keys: d.store, Sessions: d.store, Loopback: true, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	fresh.Bench = api.NewBench(t, func(c *api.Config) { c.Authenticator, c.SignIn = fresh.auth, fresh.auth })
 	for route, want := range fresh.Permissions() {

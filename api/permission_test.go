@@ -45,6 +45,7 @@ func wanted() map[string]Permission {
 		"POST /v1/quarantine/{id}/redrive": PermitOperate, "POST /v1/quarantine/{id}/discard": PermitOperate,
 		"POST /v1/quarantine:redrive": PermitBulk, "POST /v1/quarantine:discard": PermitBulk,
 		"GET /v1/stats": PermitRead, "GET /v1/participants": PermitRead, "GET /v1/holds": PermitRead, "GET /v1/holds/{id}": PermitRead, "POST /v1/holds": PermitOperate, "DELETE /v1/holds/{id}": PermitOperate, "GET /v1/limits": PermitRead, "PUT /v1/limits/{scope}/{name}": PermitOperate, "DELETE /v1/limits/{scope}/{name}": PermitOperate,
+		"GET /v1/apikeys": PermitAdmin, "POST /v1/apikeys": PermitAdmin, "POST /v1/apikeys/{id}/rotate": PermitAdmin, "DELETE /v1/apikeys/{id}": PermitAdmin,
 		"GET /v1/audit": PermitAudit, "GET /healthz": Public, "GET /readyz": Public,
 	}
 	for _, action := range saga.Actions() {
@@ -114,6 +115,7 @@ func (b *testBundle) exchangeFor(route string) exchange {
 	method, path, _ := strings.Cut(route, " ")
 	for _, prefix := range []string{"", "/v1"} {
 		path = strings.Replace(path, prefix+"/quarantine/{id}", prefix+"/quarantine/9", 1)
+		path = strings.Replace(path, prefix+"/apikeys/{id}", prefix+"/apikeys/0123456789abcdef", 1)
 		path = strings.Replace(path, prefix+"/operations/{id}/{change}", prefix+"/operations/7/pause", 1)
 		path = strings.Replace(path, prefix+"/operations/{id}", prefix+"/operations/7", 1)
 		path = strings.Replace(path, prefix+"/limits/{scope}/{name}", prefix+"/limits/participant/payments", 1)

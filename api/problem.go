@@ -26,6 +26,7 @@ const (
 	codeUnknownSaga     = "unknown_saga"
 	codeMethod          = "method_not_allowed"
 	codeKeyInUse        = "key_in_use"
+	codeKeyName         = "apikey_name_taken"
 	codeDefinition      = "definition_exists"
 	codeTopicMissing    = "topic_missing"
 	codeOperationState  = "operation_state"

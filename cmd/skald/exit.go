@@ -158,10 +158,14 @@ func hintsOf(err error) []string {
 	var answer *client.Error
 	if errors.As(err, &answer) {
 		switch {
+		case answer.Status == http.StatusUnauthorized:
+			return []string{"SKALD_API_KEY=sk_...   or --token; skald apikey create makes a key"}
 		case answer.SagaID != "":
 			return []string{"skald saga get " + answer.SagaID}
 		case answer.Code == "topic_missing":
 			return []string{"skald topics ensure"}
+		case answer.Status == http.StatusUnauthorized:
+			return []string{"SKALD_API_KEY=sk_... in the environment, or --token; beside the database, skald apikey create makes a key"}
 		case answer.RetryAfter > 0:
 			return []string{fmt.Sprintf("again in %s", answer.RetryAfter)}
 		}

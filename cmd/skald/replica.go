@@ -189,6 +189,9 @@ func (s *server) assemble(ctx context.Context) (_ *replica, err error) {
 	}
 	if r.auth != nil {
 		apiConfig.Authenticator, apiConfig.SignIn = r.auth, r.auth
+		if cfg.ByKeys() {
+			apiConfig.Keys = store
+		}
 	}
 	r.api, err = api.New(apiConfig)
 	if err != nil {

@@ -28,6 +28,12 @@ func (p *people) mend() {
 	if len(list) == 0 {
 		return
 	}
+	for i := range list { // the list is without bytes, which tell what happened to a record
+		if list[i], err = p.w.store.QuarantineRecord(context.Background(), tenant, list[i].ID); err != nil {
+			p.w.violate("world", "a record in quarantine cannot be read: %v", err)
+			return
+		}
+	}
 	e := list[p.rng.IntN(len(list))]
 	if p.rng.IntN(3) > 0 { // what can be applied is rare
 		for i := range list {

@@ -26,6 +26,9 @@ import (
 // shopVariable makes this test's binary a participant, of the brokers that it names.
 const shopVariable = "CONFORMANCE_TEST_SHOP"
 
+// hastyVariable makes that one wrong.
+const hastyVariable = "CONFORMANCE_TEST_HASTY"
+
 func TestMain(m *testing.M) {
 	if brokers := os.Getenv(shopVariable); brokers != "" {
 		if err := shop(strings.Split(brokers, ",")); err != nil {
@@ -49,12 +52,29 @@ func shop(brokers []string) error {
 	p.Handle("Buy.v1", func(context.Context, *participants.Request) (participants.Result, error) {
 		return participants.Succeed("bought")
 	}, nil)
-	return errors.Join(p.Run(ctx, transport), transport.Close())
+	var link participants.Transport = transport
+	if os.Getenv(hastyVariable) != "" {
+		link = hasty{transport}
+	}
+	return errors.Join(p.Run(ctx, link), transport.Close())
+}
+
+// hasty commits offsets before replies.
+type hasty struct{ *pkafka.Transport }
+
+func (h hasty) Consume(ctx context.Context, topic, group string, take func(participants.Delivery)) error {
+	return h.Transport.Consume(ctx, topic, group, func(d participants.Delivery) {
+		finish := d.Finish
+		d.Finish = func(error) {}
+		take(d)
+		finish(nil)
+	})
 }
 
 // process is the shop in a process of its own.
 type process struct {
 	brokers []string
+	env     []string
 	starts  int
 	cmd     *exec.Cmd
 	err     error // of Err
@@ -67,7 +87,7 @@ func (p *process) Start() error {
 	}
 	p.starts++
 	p.cmd = exec.Command(os.Args[0])
-	p.cmd.Env = append(os.Environ(), shopVariable+"="+strings.Join(p.brokers, ","))
+	p.cmd.Env = append(append(os.Environ(), p.env...), shopVariable+"="+strings.Join(p.brokers, ","))
 	return p.cmd.Start()
 }
 
@@ -105,6 +125,18 @@ func TestLink(t *testing.T) {
 	}
 	require.NoError(t, link.Close())
 	require.Equal(t, []string{"shop.commands"}, topics(t, brokers), "what the kit made is gone, but for the participant's own")
+}
+
+// TestLink_Hasty: one that commits offsets before its replies loses a reply in a crash.
+func TestLink_Hasty(t *testing.T) {
+	t.Parallel()
+	brokers := embeddedtest.Kafka(t)
+	link, err := Open(t.Context(), Config{Brokers: brokers, Participant: "shop", Process: &process{brokers: brokers, env: []string{hastyVariable + "=1"}}})
+	require.NoError(t, err)
+	report, err := conformance.Run(t.Context(), conformance.Config{Plan: shopPlan(), Link: link, Crasher: link, RestartPatience: 5 * time.Second})
+	require.NoError(t, err)
+	require.Equal(t, []string{"crash"}, report.Failed())
+	require.NoError(t, link.Close())
 }
 
 func topics(t *testing.T, brokers []string) []string {

@@ -11,7 +11,7 @@ type Shell struct {
 	Roles   []string                     // of who looks
 	Session bool                         // who looks has signed in, and may sign out
 	May     func(permission string) bool // of who looks; nil: the navigation has every entry
-	Alarms  int64 // sagas that need a person; shown beside the name of the overview. Negative: not known
+	Alarms  int64                        // sagas that need a person; shown beside the name of the overview. Negative: not known
 }
 
 // Page is the head of one page.

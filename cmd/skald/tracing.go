@@ -76,7 +76,7 @@ func tracedQueries(t *tracing.Tracing) func(*pgxpool.Config) {
 		return nil
 	}
 	return func(cfg *pgxpool.Config) {
-		cfg.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(t.Provider()), otelpgx.WithDisableConnectionDetailsInAttributes())
+		cfg.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(t.Provider()), otelpgx.WithDisableConnectionDetailsInAttributes(), otelpgx.WithDisableAcquireTracer())
 	}
 }
 

@@ -20,6 +20,10 @@ func (c *committer) apply(ctx context.Context, tx Tx, f *forming, it *item, clai
 		f.rejected++
 		return nil
 	}
+	if it.arrival != nil && it.arrival.over(f.at) {
+		f.withdraw(it, answer{err: &OverloadedError{Why: "the lease of a start request is over"}})
+		return nil
+	}
 	if it.arrival != nil && it.arrival.verdict != nil {
 		c.settleArrival(f, it, *it.arrival.verdict)
 		return nil

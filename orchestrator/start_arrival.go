@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/skaldhq/skald/orchestrator/saga"
 	"github.com/skaldhq/skald/participants/wire"
@@ -17,17 +18,27 @@ type withdrawnError struct{ verdicts map[*item]answer }
 
 func (e *withdrawnError) Error() string { return "starts were refused after they had won keys" }
 
-// replace puts, in the place of each start that was refused, what is to be written about it.
+// replace puts, in the place of each start that was refused, what is to be written about it; one whose lease is over leaves.
 func (e *withdrawnError) replace(items []*item) []*item {
-	out := make([]*item, len(items))
-	for i, it := range items {
-		if a, refused := e.verdicts[it]; refused {
-			it = it.judged(a)
+	out := make([]*item, 0, len(items))
+	for _, it := range items {
+		a, withdrawn := e.verdicts[it]
+		var over *OverloadedError
+		switch {
+		case !withdrawn:
+			out = append(out, it)
+		case errors.As(a.err, &over):
+			it.fail(a.err)
+		default:
+			out = append(out, it.judged(a))
 		}
-		out[i] = it
 	}
 	return out
 }
+
+// over reports whether somebody else may have taken the request. Whoever has begun a transaction before its end holds the claim on its
+// Idempotency-Key, which no other gets past; whoever begins one later must not judge what was perhaps refused and told.
+func (ar *arrival) over(at time.Time) bool { return !ar.until.IsZero() && !at.Before(ar.until) }
 
 // judged is the item that writes a verdict down.
 func (it *item) judged(a answer) *item {

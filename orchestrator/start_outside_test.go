@@ -516,3 +516,73 @@ func TestStartRecord_RedriveAfterTheMappingChanged(t *testing.T) {
 		require.Equal(t, []string{"discard"}, refused.Possible)
 	}
 }
+
+// fakeRequests hands out one request once.
+type fakeRequests struct {
+	asked    []orchestrator.StartAsked
+	answered []orchestrator.StartAnswered
+	stop     func()
+}
+
+func (r *fakeRequests) TakeStartRequests(context.Context, int, time.Duration) ([]orchestrator.StartAsked, error) {
+	out := r.asked
+	r.asked = nil
+	return out, nil
+}
+
+func (r *fakeRequests) AnswerStartRequests(_ context.Context, answers []orchestrator.StartAnswered) error {
+	r.answered = append(r.answered, answers...)
+	return nil
+}
+
+func (r *fakeRequests) AwaitStartRequests(context.Context, time.Duration) error {
+	r.stop()
+	return nil
+}
+
+// A request that is judged only once its lease is over is left: whoever has it now may have refused it, and told so.
+func TestStartRequest_IsJudgedWithinItsLeaseAlone(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]bool{"in time": false, "too late": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			requests := &fakeRequests{}
+			b := setupStarts(t, func(c *orchestrator.Config) { c.StartRequests = requests })
+			until := b.machine.now.Add(15 * time.Second)
+			for i, definition := range []string{"errand", "nothing"} {
+				requests.asked = append(requests.asked, orchestrator.StartAsked{
+					Seq: int64(i + 1), Until: until, Tenant: tenant, ID: fmt.Sprint(i), Role: "shop", At: b.machine.now, Saga: definition, Input: json.RawMessage(`{}`),
+				})
+			}
+			turning := false
+			b.machine.during = func(time.Duration) {
+				if turning {
+					return
+				}
+				turning = true
+				if late {
+					b.machine.now = until
+				}
+				b.turn()
+				turning = false
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			requests.stop = cancel
+			b.workers["startTaker"](ctx)
+			if late {
+				require.Empty(t, b.sagas())
+				require.Empty(t, b.quarantined())
+				require.Empty(t, requests.answered)
+				return
+			}
+			require.Len(t, b.sagas(), 1)
+			require.Equal(t, []string{"start_unknown_saga"}, b.reasons())
+			require.Len(t, requests.answered, 2)
+			for _, a := range requests.answered {
+				require.Equal(t, until, a.Until)
+				require.Equal(t, a.Seq == 1, !a.Saga.IsZero())
+			}
+		})
+	}
+}

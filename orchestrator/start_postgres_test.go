@@ -373,6 +373,35 @@ func TestStartSQL_KilledBetweenCommitAndAnswer(t *testing.T) {
 	require.Equal(t, 1, b.count(t, tenant))
 }
 
+// A refusal of a replica that was taken for dead changes nothing: another has the request now, and may have started its saga.
+func TestStartSQL_ALateRefusalIsNone(t *testing.T) {
+	t.Parallel()
+	b := startsInSQL(t, func(c *orchestrator.Config, _ *requestsThatFail) { c.StartRequests = nil })
+	conn, _ := b.caller(t, tenant)
+	b.exec(t, conn, `SELECT skald.start_saga('errand', '{}', id => 's-1')`)
+	take := func() orchestrator.StartAsked {
+		asked, err := b.requests.TakeStartRequests(t.Context(), 10, time.Minute)
+		require.NoError(t, err)
+		require.Len(t, asked, 1)
+		return asked[0]
+	}
+	answer := func(a orchestrator.StartAnswered) string {
+		require.NoError(t, b.requests.AnswerStartRequests(t.Context(), []orchestrator.StartAnswered{a}))
+		return b.status(t, conn, "s-1").state
+	}
+	first := take()
+	none, err := b.requests.TakeStartRequests(t.Context(), 10, time.Minute)
+	require.NoError(t, err)
+	require.Empty(t, none, "it is leased")
+	b.exec(t, b.owner, `UPDATE skald.start_requests SET due_at = skald.clock()`) // the lease is over
+	second := take()
+	require.Equal(t, "waiting", answer(orchestrator.StartAnswered{Seq: first.Seq, Until: first.Until, Code: "key_in_use"}))
+	require.Equal(t, "refused", answer(orchestrator.StartAnswered{Seq: second.Seq, Until: second.Until, Code: "key_in_use"}))
+	id := saga.NewID(time.Now(), 1, 1)
+	require.Equal(t, "started", answer(orchestrator.StartAnswered{Seq: first.Seq, Until: first.Until, Saga: id}), "a saga is the last word")
+	require.Equal(t, "started", answer(orchestrator.StartAnswered{Seq: second.Seq, Until: second.Until, Code: "key_in_use"}))
+}
+
 // The keeper removes answered requests after the idempotency period, and none that waits.
 func TestStartSQL_OldRequestsAreRemoved(t *testing.T) {
 	t.Parallel()

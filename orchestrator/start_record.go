@@ -39,7 +39,9 @@ type arrival struct {
 	start    wire.Start // as far as it could be read
 	tenant   string
 	verdict  *answer // what is to be written; nil: it is not judged yet
-	redriven bool    // it is in quarantine already, and whoever redrives it is answered
+	// until is the end of a lease, by the database's clock: from then on somebody else may have refused it. Zero: there is none.
+	until    time.Time
+	redriven bool // it is in quarantine already, and whoever redrives it is answered
 }
 
 // arrivalItem judges a start as far as it can be without a transaction. An error says that it cannot now.

@@ -17,7 +17,8 @@ import (
 type StartRequests interface {
 	// TakeStartRequests takes what waits, oldest first: nobody else is given it for the length of the lease.
 	TakeStartRequests(ctx context.Context, limit int, lease time.Duration) ([]StartAsked, error)
-	// AnswerStartRequests stores what came of them. One that was answered with a saga keeps that answer.
+	// AnswerStartRequests stores what came of them. One that was answered with a saga keeps that answer; a refusal counts only
+	// as long as nobody else has taken the request since, for whom it may have turned out otherwise.
 	AnswerStartRequests(ctx context.Context, answers []StartAnswered) error
 	// AwaitStartRequests returns when somebody hints that there is one, when d has passed, or when ctx ends. A hint may be lost (L6).
 	AwaitStartRequests(ctx context.Context, d time.Duration) error
@@ -25,7 +26,8 @@ type StartRequests interface {
 
 // StartAsked is a start that was asked for in SQL.
 type StartAsked struct {
-	Seq     int64 // of the row
+	Seq     int64     // of the row
+	Until   time.Time // the end of the lease, which tells it from every other one
 	Tenant  string
 	ID      string // unique for the tenant
 	Role    string // who asked
@@ -40,7 +42,8 @@ type StartAsked struct {
 // StartAnswered is what came of it: a saga, or a refusal.
 type StartAnswered struct {
 	Seq     int64
-	Saga    saga.ID // zero: it was refused
+	Until   time.Time // as taken
+	Saga    saga.ID   // zero: it was refused
 	Code    string
 	Message string
 }
@@ -95,7 +98,8 @@ func (t *startTaker) slice(ctx context.Context) (int, error) {
 		if err != nil {
 			return 0, fmt.Errorf("judge start request %d: %w", asked[i].Seq, err)
 		}
-		it.done = func(a answer) { s.answer(asked[i].Seq, a) }
+		it.arrival.until = asked[i].Until
+		it.done = func(a answer) { s.answer(&asked[i], a) }
 		s.offered()
 		if err := t.engine.intake.Put(ctx, laneStarts, it); err != nil {
 			return 0, err
@@ -138,10 +142,10 @@ func (s *startSliceAnswers) offered() {
 	s.open++
 }
 
-func (s *startSliceAnswers) answer(seq int64, a answer) {
+func (s *startSliceAnswers) answer(asked *StartAsked, a answer) {
 	s.mu.Lock()
 	s.open--
-	if out, known := answeredStart(seq, a); known {
+	if out, known := answeredStart(asked, a); known {
 		s.done = append(s.done, out)
 	}
 	s.mu.Unlock()
@@ -161,8 +165,8 @@ func (s *startSliceAnswers) known() []StartAnswered {
 }
 
 // answeredStart reads an answer; known is false where the start was not judged and is to be tried again.
-func answeredStart(seq int64, a answer) (out StartAnswered, known bool) {
-	out.Seq = seq
+func answeredStart(asked *StartAsked, a answer) (out StartAnswered, known bool) {
+	out.Seq, out.Until = asked.Seq, asked.Until
 	var busy *OverloadedError
 	switch err := a.failure(); {
 	case err == nil:

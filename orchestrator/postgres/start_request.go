@@ -38,7 +38,7 @@ func (r *StartRequests) TakeStartRequests(ctx context.Context, limit int, lease 
 	}
 	asked, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a orchestrator.StartAsked, err error) {
 		var labels, input string
-		err = row.Scan(&a.Seq, &a.Tenant, &a.ID, &a.Role, &a.At, &a.Saga, &a.Version, &a.Key, &labels, &input)
+		err = row.Scan(&a.Seq, &a.Until, &a.Tenant, &a.ID, &a.Role, &a.At, &a.Saga, &a.Version, &a.Key, &labels, &input)
 		if err != nil {
 			return a, err
 		}
@@ -53,11 +53,11 @@ func (r *StartRequests) TakeStartRequests(ctx context.Context, limit int, lease 
 func (r *StartRequests) AnswerStartRequests(ctx context.Context, answers []orchestrator.StartAnswered) error {
 	n := len(answers)
 	seqs, codes, messages := make([]int64, n), make([]string, n), make([]string, n)
-	ids := make([]pgtype.UUID, n)
+	ids, until := make([]pgtype.UUID, n), make([]time.Time, n)
 	for i, a := range answers {
-		seqs[i], ids[i], codes[i], messages[i] = a.Seq, uuidOrNull(a.Saga), a.Code, a.Message
+		seqs[i], until[i], ids[i], codes[i], messages[i] = a.Seq, a.Until, uuidOrNull(a.Saga), a.Code, a.Message
 	}
-	_, err := r.store.cfg.Engine.Exec(ctx, sqlAnswerStartRequests, seqs, ids, codes, messages)
+	_, err := r.store.cfg.Engine.Exec(ctx, sqlAnswerStartRequests, seqs, until, ids, codes, messages)
 	return translate("answer start requests", err)
 }
 

@@ -19,9 +19,10 @@ UPDATE skald.start_requests AS r
 SET due_at = skald.clock() + $2::interval
 FROM due
 WHERE r.seq = due.seq
-RETURNING r.seq, r.tenant, r.id, r.role, r.asked_at, r.saga, coalesce(r.version, 0), coalesce(r.key, ''), r.labels::text, r.input::text`
+RETURNING r.seq, r.due_at, r.tenant, r.id, r.role, r.asked_at, r.saga, coalesce(r.version, 0), coalesce(r.key, ''), r.labels::text, r.input::text`
 
-	// A saga is the last word: a late refusal, of a replica that was taken for dead, changes nothing.
+	// A saga is the last word. A late refusal, of a replica that was taken for dead, changes nothing: whoever has taken the request since
+	// may have started its saga, and lost the answer. due_at, which grows with each take, tells.
 	sqlAnswerStartRequests = `
 UPDATE skald.start_requests AS r
 SET state = CASE WHEN u.saga_id IS NULL THEN 'refused' ELSE 'started' END,
@@ -29,8 +30,8 @@ SET state = CASE WHEN u.saga_id IS NULL THEN 'refused' ELSE 'started' END,
 	code = u.code,
 	message = u.message,
 	answered_at = skald.clock()
-FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[]) AS u (seq, saga_id, code, message)
-WHERE r.seq = u.seq AND r.state <> 'started'`
+FROM unnest($1::bigint[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[]) AS u (seq, until, saga_id, code, message)
+WHERE r.seq = u.seq AND r.state <> 'started' AND (u.saga_id IS NOT NULL OR r.due_at = u.until)`
 
 	// As long as the keys that their starts won: then the same id is a new request.
 	sqlRemoveStartRequests = `

@@ -89,6 +89,10 @@ func message(r *wire.Record) *sarama.ConsumerMessage {
 func (b *replicaBroker) Mark(deliveries []orchestrator.Delivery) {
 	b.k.w.port(b.r, "kafka.mark")
 	for i := range deliveries {
+		if start, ok := deliveries[i].Ack.(*handedStart); ok {
+			b.k.w.outside.marked(start)
+			continue
+		}
 		h, ok := deliveries[i].Ack.(*handed)
 		if !ok {
 			b.k.w.violate("S18", "a delivery was marked that nobody fetched: %v", deliveries[i].Ack)

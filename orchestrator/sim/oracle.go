@@ -186,7 +186,7 @@ func (o *oracle) rested() bool {
 
 // quiet reports whether nothing is left to happen.
 func (o *oracle) quiet() bool {
-	if o.w.pending > 0 || o.w.kafka.unread() > 0 {
+	if o.w.pending > 0 || o.w.kafka.unread() > 0 || !o.w.outside.quiet() {
 		return false
 	}
 	for _, t := range o.ordered {

@@ -21,6 +21,7 @@ func (o *oracle) judge() {
 		}
 	}
 	w.kafka.oracle.judge()
+	w.outside.judge()
 	o.handled()
 	o.operated()
 	o.inspected()

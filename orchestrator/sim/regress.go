@@ -16,6 +16,7 @@ type Regress struct {
 	Sagas    int    `json:"sagas,omitempty"`
 	Replicas int    `json:"replicas,omitempty"`
 	KillAt   int    `json:"kill_at,omitempty"`
+	Outside  int    `json:"outside,omitempty"`
 	Faults   []Hit  `json:"faults"`
 	Violated string `json:"violated"` // when it was found
 	Note     string `json:"note"`     // what was wrong, for people
@@ -25,7 +26,7 @@ type Regress struct {
 func RegressOf(f *Failure) Regress {
 	note, _, _ := strings.Cut(f.Violation.Message, "\n")
 	r := Regress{
-		Seed: f.Options.Seed, Sagas: f.Options.Sagas, Replicas: f.Options.Replicas, KillAt: f.Options.KillAt,
+		Seed: f.Options.Seed, Sagas: f.Options.Sagas, Replicas: f.Options.Replicas, KillAt: f.Options.KillAt, Outside: f.Options.Outside,
 		Faults: f.Options.Only, Violated: f.Violation.Guarantee, Note: note,
 	}
 	if r.Faults == nil {
@@ -36,7 +37,7 @@ func RegressOf(f *Failure) Regress {
 
 // Options are those of the world.
 func (r Regress) Options() Options {
-	opt := Options{Seed: r.Seed, Sagas: r.Sagas, Replicas: r.Replicas, KillAt: r.KillAt}
+	opt := Options{Seed: r.Seed, Sagas: r.Sagas, Replicas: r.Replicas, KillAt: r.KillAt, Outside: r.Outside}
 	if r.KillAt == 0 {
 		opt.Only = append([]Hit{}, r.Faults...)
 	}

@@ -55,6 +55,7 @@ func (r *replica) start() {
 	if w.people.operations > 0 {
 		cfg.Operations, cfg.OperateEvery = store, 3*time.Second
 	}
+	w.outside.join(r, store, &cfg)
 	w.crashes.tap(r, &cfg)
 	r.engine = orchestrator.Assemble(cfg, orchestrator.Ports{
 		Clock: r.clock, Random: w.draw, Signal: func() orchestrator.Signal { return &signal{w: w, r: r} }, Compile: compile,

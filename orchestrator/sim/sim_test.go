@@ -16,11 +16,12 @@ import (
 )
 
 var (
-	seed   = flag.Uint64("seed", 0, "run this seed alone (TestSeed)")
-	killAt = flag.Int("kill-at", 0, "kill a replica at this port call (TestSeed)")
-	first  = flag.Uint64("first", 1, "the first seed that TestSeeds runs")
-	notes  = flag.Int("notes", 200, "how many of the last notes of its trace TestSeed shows")
-	seeds  = flag.Int("seeds", 1000, "how many seeds TestSeeds runs")
+	seed    = flag.Uint64("seed", 0, "run this seed alone (TestSeed)")
+	killAt  = flag.Int("kill-at", 0, "kill a replica at this port call (TestSeed)")
+	outside = flag.Int("outside", 0, "starts from outside of that world (TestSeed)")
+	first   = flag.Uint64("first", 1, "the first seed that TestSeeds runs")
+	notes   = flag.Int("notes", 200, "how many of the last notes of its trace TestSeed shows")
+	seeds   = flag.Int("seeds", 1000, "how many seeds TestSeeds runs")
 )
 
 // A world that has ended leaves no coroutine behind.
@@ -108,7 +109,7 @@ func TestSeed(t *testing.T) {
 	if *seed > 0 {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	r, err := sim.Run(sim.Options{Seed: one, KillAt: *killAt, Log: log, Notes: *notes})
+	r, err := sim.Run(sim.Options{Seed: one, KillAt: *killAt, Outside: *outside, Log: log, Notes: *notes})
 	require.NoError(t, err)
 	t.Logf("%+v", r)
 }

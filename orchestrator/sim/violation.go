@@ -48,6 +48,9 @@ func (f *Failure) Error() string {
 		test = "TestCrash"
 	}
 	fmt.Fprintf(&b, "run it again: go test ./orchestrator/sim -run '%s$' -v -args -seed=%d", test, f.Options.Seed)
+	if f.Options.Outside > 0 {
+		fmt.Fprintf(&b, " -outside=%d", f.Options.Outside)
+	}
 	if f.Options.KillAt > 0 {
 		fmt.Fprintf(&b, " -kill-at=%d", f.Options.KillAt)
 	}

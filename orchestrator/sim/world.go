@@ -21,11 +21,13 @@ type Options struct {
 	Replicas int // 0: 1 to 3, drawn
 	// KillAt kills a replica at the n-th port call of the world, and turns all other faults off; 0: faults are drawn.
 	KillAt int
-	Calm   bool            // no faults at all
-	Only   []Hit           // exactly these faults happen; nil: as drawn
-	Notes  int             // how many of the last notes of the trace a failure shows; 0: none
-	Crash  []crashpoint.At // these crashes happen, one after the other; of other faults only crashFaults. nil: as drawn
-	Log    *slog.Logger
+	Calm   bool // no faults at all
+	// Outside is how many starts come as records and in SQL, beside those of clients; 0: none.
+	Outside int
+	Only    []Hit           // exactly these faults happen; nil: as drawn
+	Notes   int             // how many of the last notes of the trace a failure shows; 0: none
+	Crash   []crashpoint.At // these crashes happen, one after the other; of other faults only crashFaults. nil: as drawn
+	Log     *slog.Logger
 
 	promise func(Report) *Violation // one more, that a test of the harness makes; nil: none
 }
@@ -77,6 +79,7 @@ type world struct {
 	kafka    *kafka
 	replicas []*replica
 	people   *people
+	outside  *outside
 	oracle   *oracle
 	// committed is told of every transaction that a replica has committed.
 	committed func(r *replica, b orchestrator.Batch)
@@ -100,6 +103,7 @@ func newWorld(opt Options) *world {
 		w.kafka.oracle.committed(r, b)
 	}
 	w.people = newPeople(w)
+	w.outside = newOutside(w)
 	w.crashes = newCrashes(w)
 	return w
 }
@@ -137,6 +141,7 @@ func (w *world) run() {
 		r.start()
 	}
 	w.people.script()
+	w.outside.script()
 	w.weather()
 	w.crashes.unrest()
 	w.until(w.now.Add(time.Duration(20+w.script.IntN(100))*time.Second), w.oracle.quiet)

@@ -32,6 +32,7 @@ func run(args []string) error {
 	parallel := flags.Int("parallel", 0, "worlds at a time; 0: one for each core")
 	sagas := flags.Int("sagas", 0, "sagas of a world; 0: drawn")
 	replicas := flags.Int("replicas", 0, "replicas of a world; 0: drawn")
+	outside := flags.Int("outside", 0, "starts of a world that come as records and in SQL, beside those of clients")
 	shrink := flags.Bool("shrink", true, "shrink what fails")
 	keep := flags.String("keep", "orchestrator/sim/testdata/regress", "where what fails is kept; empty: nowhere")
 	progress := flags.Bool("progress", onTerminal(), "say how far it is")
@@ -39,7 +40,7 @@ func run(args []string) error {
 
 	debug.SetGCPercent(1000) // a world is small and lives for milliseconds
 	began := time.Now()
-	c := sim.Campaign{First: *first, Seeds: *seeds, Parallel: *parallel, Twice: *twice, Options: sim.Options{Sagas: *sagas, Replicas: *replicas}}
+	c := sim.Campaign{First: *first, Seeds: *seeds, Parallel: *parallel, Twice: *twice, Options: sim.Options{Sagas: *sagas, Replicas: *replicas, Outside: *outside}}
 	if *progress {
 		c.Progress = func(done int) {
 			if done%100 == 0 {

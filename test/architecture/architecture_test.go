@@ -44,6 +44,11 @@ func rules() []rule {
 			folder: "orchestrator", but: []string{"orchestrator/sim", "orchestrator/storetest"},
 			may: []string{"orchestrator/...", "participants/wire"}, why: "the engine does not know its drivers (cmd, api) nor the participants' SDK",
 		},
+		{
+			folder: "orchestrator", but: []string{"orchestrator/sim", "orchestrator/storetest", "orchestrator/tracing"}, may: []string{"orchestrator/...", "participants/wire"},
+			never: []string{"go.opentelemetry.io/otel", "go.opentelemetry.io/otel/trace", "go.opentelemetry.io/otel/attribute", "go.opentelemetry.io/otel/sdk/trace"},
+			why:   "the engine says what has ended, and orchestrator/tracing alone makes spans of it: who does not trace pays nothing",
+		},
 		{folder: "orchestrator/definition", may: []string{"orchestrator/saga", "orchestrator/definition/..."}, why: "definitions are read into the domain, and the domain alone"},
 		{
 			folder: "api", but: []string{"api/client"}, may: []string{"api/...", "orchestrator", "orchestrator/saga", "orchestrator/definition/..."},

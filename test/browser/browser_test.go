@@ -217,18 +217,18 @@ func poison(t *testing.T, s *stack.Stack, c *client.Client) {
 			Headers: []sarama.RecordHeader{{Key: []byte("ce_type"), Value: []byte(`"><img src=x onerror=window.pwned=1>`)}},
 		})
 	}
-	for _, r := range records {
+	for i, r := range records {
 		r.Topic = s.Topics().Replies()
 		_, _, err = producer.SendMessage(r)
 		require.NoError(t, err)
+		stack.Eventually(t, 30*time.Second, func(ctx context.Context) error { // one after the other: the last are the newest
+			list, err := c.Quarantine(ctx, client.QuarantineFilter{})
+			if err == nil && len(list.Items) <= i {
+				err = errStill("without quarantine")
+			}
+			return err
+		})
 	}
-	stack.Eventually(t, 30*time.Second, func(ctx context.Context) error {
-		list, err := c.Quarantine(ctx, client.QuarantineFilter{})
-		if err == nil && len(list.Items) < len(records) {
-			err = errStill("without quarantine")
-		}
-		return err
-	})
 }
 
 // drive runs the browser, and returns what it found. What it says beside that is shown when something does not hold.

@@ -26,6 +26,9 @@ import (
 // shopVariable makes this test's binary a participant, of the brokers that it names.
 const shopVariable = "CONFORMANCE_TEST_SHOP"
 
+// prefixVariable is put before the names of its topics.
+const prefixVariable = "CONFORMANCE_TEST_PREFIX"
+
 // hastyVariable makes that one wrong.
 const hastyVariable = "CONFORMANCE_TEST_HASTY"
 
@@ -48,7 +51,7 @@ func shop(brokers []string) error {
 	if err != nil {
 		return err
 	}
-	p := participants.New("shop", &participants.Memory{}, participants.Config{})
+	p := participants.New("shop", &participants.Memory{}, participants.Config{Topics: wire.Topics{Prefix: os.Getenv(prefixVariable)}})
 	p.Handle("Buy.v1", func(context.Context, *participants.Request) (participants.Result, error) {
 		return participants.Succeed("bought")
 	}, nil)
@@ -74,6 +77,7 @@ func (h hasty) Consume(ctx context.Context, topic, group string, take func(parti
 // process is the shop in a process of its own.
 type process struct {
 	brokers []string
+	topics  wire.Topics
 	env     []string
 	starts  int
 	cmd     *exec.Cmd
@@ -87,7 +91,7 @@ func (p *process) Start() error {
 	}
 	p.starts++
 	p.cmd = exec.Command(os.Args[0])
-	p.cmd.Env = append(append(os.Environ(), p.env...), shopVariable+"="+strings.Join(p.brokers, ","))
+	p.cmd.Env = append(append(os.Environ(), p.env...), shopVariable+"="+strings.Join(p.brokers, ","), prefixVariable+"="+p.topics.Prefix)
 	return p.cmd.Start()
 }
 
@@ -103,6 +107,9 @@ func (p *process) end(sig syscall.Signal) error {
 	return nil
 }
 
+// own is a prefix of the test's own: its broker may be shared.
+func own() wire.Topics { return wire.Topics{Prefix: "t" + wire.RandomID().String() + "."} }
+
 func shopPlan() *conformance.Plan {
 	return &conformance.Plan{Participant: "shop", Command: "Buy.v1", Payload: []byte(`{"order":"${saga}"}`)}
 }
@@ -110,9 +117,9 @@ func shopPlan() *conformance.Plan {
 // TestLink: the kit plays through a broker, the crash too, and leaves no topic behind.
 func TestLink(t *testing.T) {
 	t.Parallel()
-	brokers := embeddedtest.Kafka(t)
-	p := &process{brokers: brokers}
-	link, err := Open(t.Context(), Config{Brokers: brokers, Participant: "shop", Process: p})
+	brokers, mine := embeddedtest.Kafka(t), own()
+	p := &process{brokers: brokers, topics: mine}
+	link, err := Open(t.Context(), Config{Brokers: brokers, Topics: mine, Participant: "shop", Process: p})
 	require.NoError(t, err)
 	report, err := conformance.Run(t.Context(), conformance.Config{Plan: shopPlan(), Link: link, Crasher: link})
 	require.NoError(t, err)
@@ -124,14 +131,15 @@ func TestLink(t *testing.T) {
 		}
 	}
 	require.NoError(t, link.Close())
-	require.Equal(t, []string{"shop.commands"}, topics(t, brokers), "what the kit made is gone, but for the participant's own")
+	require.Equal(t, []string{mine.Commands("shop")}, topics(t, brokers, mine), "what the kit made is gone, but for the participant's own")
 }
 
 // TestLink_Hasty: one that commits offsets before its replies loses a reply in a crash.
 func TestLink_Hasty(t *testing.T) {
 	t.Parallel()
-	brokers := embeddedtest.Kafka(t)
-	link, err := Open(t.Context(), Config{Brokers: brokers, Participant: "shop", Process: &process{brokers: brokers, env: []string{hastyVariable + "=1"}}})
+	brokers, mine := embeddedtest.Kafka(t), own()
+	p := &process{brokers: brokers, topics: mine, env: []string{hastyVariable + "=1"}}
+	link, err := Open(t.Context(), Config{Brokers: brokers, Topics: mine, Participant: "shop", Process: p})
 	require.NoError(t, err)
 	report, err := conformance.Run(t.Context(), conformance.Config{Plan: shopPlan(), Link: link, Crasher: link, RestartPatience: 5 * time.Second})
 	require.NoError(t, err)
@@ -139,7 +147,8 @@ func TestLink_Hasty(t *testing.T) {
 	require.NoError(t, link.Close())
 }
 
-func topics(t *testing.T, brokers []string) []string {
+// topics are those with the prefix.
+func topics(t *testing.T, brokers []string, mine wire.Topics) []string {
 	t.Helper()
 	client, err := sarama.NewClient(brokers, nil)
 	require.NoError(t, err)
@@ -148,7 +157,7 @@ func topics(t *testing.T, brokers []string) []string {
 	require.NoError(t, err)
 	var names []string
 	for _, name := range all {
-		if name != "__consumer_offsets" {
+		if strings.HasPrefix(name, mine.Prefix) {
 			names = append(names, name)
 		}
 	}
@@ -158,22 +167,22 @@ func topics(t *testing.T, brokers []string) []string {
 // TestRelease_Made: a topic that is there before it is released has been made by somebody who mentioned it.
 func TestRelease_Made(t *testing.T) {
 	t.Parallel()
-	brokers := embeddedtest.Kafka(t)
-	link, err := Open(t.Context(), Config{Brokers: brokers, Participant: "shop", Process: &process{brokers: brokers}})
+	brokers, mine := embeddedtest.Kafka(t), own()
+	link, err := Open(t.Context(), Config{Brokers: brokers, Topics: mine, Participant: "shop", Process: &process{brokers: brokers, topics: mine}})
 	require.NoError(t, err)
 	topic, err := link.Hold(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, link.create(t.Context(), topic))
 	require.ErrorIs(t, link.Release(t.Context(), topic), conformance.ErrCannotHold)
 	require.NoError(t, link.Close())
-	require.NotContains(t, topics(t, brokers), topic)
+	require.NotContains(t, topics(t, brokers, mine), topic)
 }
 
 func TestOpen_Errors(t *testing.T) {
 	t.Parallel()
-	brokers := embeddedtest.Kafka(t)
+	brokers, mine, other := embeddedtest.Kafka(t), own(), own()
 	open := func(p Process) error {
-		_, err := Open(t.Context(), Config{Brokers: brokers, Topics: wire.Topics{Prefix: "t."}, Participant: "shop", Process: p, StartTimeout: 300 * time.Millisecond})
+		_, err := Open(t.Context(), Config{Brokers: brokers, Topics: mine, Participant: "shop", Process: p, StartTimeout: 300 * time.Millisecond})
 		return err
 	}
 	require.ErrorIs(t, open(nil), ErrNoTopic)
@@ -182,19 +191,19 @@ func TestOpen_Errors(t *testing.T) {
 	require.ErrorIs(t, err, ErrStart)
 	require.ErrorIs(t, err, refused)
 	require.ErrorIs(t, open(nil), ErrNobody, "the topic was made for it to start")
-	p := &process{brokers: brokers, err: errors.New("exit status 1")} // reads without the prefix
+	p := &process{brokers: brokers, topics: other, err: errors.New("exit status 1")} // reads behind another prefix
 	err = open(p)
 	require.ErrorIs(t, err, ErrStart)
 	require.ErrorIs(t, err, p.err, "one that has ended is not waited for")
 	p.err = nil
 	err = open(p)
 	require.ErrorIs(t, err, ErrStart)
-	require.ErrorContains(t, err, "group t.shop has no member")
+	require.ErrorContains(t, err, "group "+mine.Prefix+"shop has no member")
 
-	running := &process{brokers: brokers}
-	link, err := Open(t.Context(), Config{Brokers: brokers, Participant: "shop", Process: running})
+	running := &process{brokers: brokers, topics: other}
+	link, err := Open(t.Context(), Config{Brokers: brokers, Topics: other, Participant: "shop", Process: running})
 	require.NoError(t, err)
-	_, err = Open(t.Context(), Config{Brokers: brokers, Participant: "shop", Process: &process{brokers: brokers}})
+	_, err = Open(t.Context(), Config{Brokers: brokers, Topics: other, Participant: "shop", Process: &process{brokers: brokers, topics: other}})
 	require.ErrorIs(t, err, ErrRunning)
 	require.NoError(t, link.Close())
 	_, err = Open(t.Context(), Config{Brokers: []string{"127.0.0.1:1"}, Participant: "shop"})

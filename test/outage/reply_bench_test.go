@@ -28,7 +28,7 @@ func newRubbishBench(t *testing.T) *rubbishBench {
 	s := newSite(t, kafka.addr())
 	s.participants()
 	b := &rubbishBench{site: s, Replica: s.serve("SKALD_REPLY_KEYS=" + ringText).Ready(t), kafka: kafka.connect()}
-	register(t, b.Client)
+	registerPatient(t, b.Client)
 	registerWaiting(t, b.Client)
 	var err error
 	b.ring, err = wire.ParseKeyring(ringText)

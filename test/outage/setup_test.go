@@ -1,6 +1,7 @@
 package outage
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -149,6 +150,20 @@ func placement() []byte {
 func register(t testing.TB, c *client.Client) {
 	t.Helper()
 	_, _, err := c.PutDefinition(t.Context(), "order-placement", 1, placement(), true)
+	require.NoError(t, err)
+}
+
+// registerPatient is register, with a timeout under the race detector that is as much longer as everything takes there: reading begins
+// anew behind a bomb, and answers come later than the plain build's attempts last.
+func registerPatient(t testing.TB, c *client.Client) {
+	t.Helper()
+	src := placement()
+	if stack.Raced {
+		patient := bytes.Replace(src, []byte("timeout: 5s"), []byte("timeout: 20s"), 1)
+		require.NotEqual(t, src, patient)
+		src = patient
+	}
+	_, _, err := c.PutDefinition(t.Context(), "order-placement", 1, src, true)
 	require.NoError(t, err)
 }
 

@@ -80,6 +80,9 @@ func NewMetrics() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}, []string{"route"}),
 	}
+	for _, outcome := range []string{"delivered", "retried", "given_up"} { // there from the beginning: increase() does not see a series begin at 1
+		m.notices.WithLabelValues(outcome)
+	}
 	m.registry.MustRegister(m.batchEvents, m.commitTime, m.events, m.facts, m.attention, m.suspended, m.residue, m.notices, m.starts, m.changes, m.records, m.publishTime, m.refused, m.breakers, m.requests, m.requestTime,
 		m.durations.sagas, m.durations.answers, m.durations.attempts,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -47,6 +47,7 @@ func TestMetrics_CountWhatTheEngineAndTheAPIDo(t *testing.T) {
 		`skald_http_requests_total{method="other",route="none",status="405"} 1`, `skald_batch_events_sum 5`, `skald_sagas{status="running",tenant="default"} 1`,
 		`skald_sagas_blocked{cause="reply",tenant="default"} 1`, `skald_outbox_rows 3`, `skald_outbox_age_seconds 4.5`, `skald_saga_overdue_seconds 90`, `go_goroutines`,
 		`skald_attention_raised_total{reason="slow"} 2`, `skald_sagas_suspended_total 1`, `skald_sagas_residue_total 2`,
+		`skald_webhook_notices_total{outcome="given_up"} 0`,
 	} {
 		require.Contains(t, text, line)
 	}

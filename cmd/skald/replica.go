@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -236,7 +237,7 @@ func (r *replica) openStore(ctx context.Context) (*postgres.Store, error) {
 // openKafka begins to connect; nothing waits for a broker here.
 func (r *replica) openKafka(ctx context.Context, store *postgres.Store, registry *prometheus.Registry) (cfg kafka.Config, err error) {
 	cfg = kafkaConfig(r.cfg, r.log)
-	cfg.Hooks = kafkaHooks(registry)
+	cfg.Hooks = kafkaHooks(registry, append(slices.Clone(cfg.StartTopics), cfg.Topics.Replies())...)
 	if cfg.Keys, err = r.keyring(ctx, store); err != nil {
 		return cfg, err
 	}

@@ -149,7 +149,12 @@ func placement() []byte {
 // register registers the sample saga, order-placement version 1.
 func register(t testing.TB, c *client.Client) {
 	t.Helper()
-	_, _, err := c.PutDefinition(t.Context(), "order-placement", 1, placement(), true)
+	put(t, c, placement())
+}
+
+func put(t testing.TB, c *client.Client, src []byte) {
+	t.Helper()
+	_, _, err := c.PutDefinition(t.Context(), "order-placement", 1, src, true)
 	require.NoError(t, err)
 }
 
@@ -163,8 +168,7 @@ func registerPatient(t testing.TB, c *client.Client) {
 		require.NotEqual(t, src, patient)
 		src = patient
 	}
-	_, _, err := c.PutDefinition(t.Context(), "order-placement", 1, src, true)
-	require.NoError(t, err)
+	put(t, c, src)
 }
 
 // waiting is a saga of one step whose participant nobody runs: its command stays unanswered.
